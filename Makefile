@@ -1,0 +1,50 @@
+# The whole workflow: make install | check | test | bench | demo
+# (test-slow adds the tests that take longer; format mends the style.)
+# Nothing is reinstalled unless pyproject.toml changed. PYTHON chooses the interpreter (3.11 or 3.12).
+
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := demo
+VIDEO ?=
+
+.PHONY: install check test test-slow bench demo format clean
+
+install: $(STAMP)
+
+# basicsr's own build would fetch a second torch, and its requirements pin what nobody else needs: hence two steps.
+$(STAMP): pyproject.toml requirements-basicsr.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else f"Python 3.11 or 3.12 is needed, this is {v[0]}.{v[1]}; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=77" wheel
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --requirement requirements-basicsr.txt
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps basicsr==1.4.2 || echo "basicsr could not be installed: BasicVSR++ checkpoints will not load, everything else works"
+	touch $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/test_documents.py
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python -m benchmarks all
+
+demo: install
+	$(BIN)/python -m vidprod.demo --output $(DEMO) $(if $(VIDEO),--video "$(VIDEO)")
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info $(DEMO)
