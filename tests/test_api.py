@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import functools
+import http.server
+import inspect
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vidprod
+from tests.helpers import decode, write_clip
+from vidprod.control import Progress
+from vidprod.errors import Cancelled, FileDownload, FileURL, InvalidParameter, MissingParameter
+from vidprod.storage.fetch import fetched
+
+
+@pytest.fixture(scope="module")
+def tiny(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "tiny.mp4"
+    return write_clip(path, decode(clip, 4))
+
+
+def test_call_takes_the_clouds_names_and_returns_its_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for expected in ("tiny-super-resolve-video.mp4", "tiny-super-resolve-video-2.mp4"):
+        data = vidprod.call("SuperResolveVideo", VideoUrl=str(tiny), BitRate=8, device="cpu")
+        assert data == {"VideoUrl": expected}
+        assert (tmp_path / expected).exists()
+
+
+def test_signatures_are_those_of_the_registry() -> None:
+    parameters = inspect.signature(vidprod.super_resolve_video).parameters
+    assert list(parameters)[:2] == ["video_url", "bit_rate"]
+    assert parameters["video_url"].default is inspect.Parameter.empty
+    assert parameters["bit_rate"].default is None
+    assert "Mbit/s" in (vidprod.super_resolve_video.__doc__ or "")
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(InvalidParameter, match="SuperResolveVideo"):
+        vidprod.call("MakeCoffee")
+    with pytest.raises(MissingParameter, match="VideoUrl"):
+        vidprod.call("SuperResolveVideo")
+    with pytest.raises(AttributeError):
+        vidprod.make_coffee  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_progress_covers_both_stages_and_cancelling_stops(tiny: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    vidprod.super_resolve_video(video_url=str(tiny), output=tmp_path / "a.mp4", device="cpu", progress=seen.append)
+    assert {p.stage for p in seen} == {"analyse", "render"}
+    with pytest.raises(Cancelled):
+        vidprod.super_resolve_video(
+            video_url=str(tiny), output=tmp_path / "b.mp4", device="cpu", cancelled=lambda: True
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.fixture
+def website(tiny: Path) -> Iterator[str]:
+    """A web server over the folder of the clip."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tiny.parent)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_url_is_fetched(website: str, tiny: Path) -> None:
+    with fetched(f"{website}/tiny.mp4?token=1") as path:
+        assert path.read_bytes() == tiny.read_bytes()
+    assert not path.exists()
+
+
+def test_a_url_that_does_not_answer(website: str) -> None:
+    with pytest.raises(FileDownload, match="404"), fetched(f"{website}/absent.mp4"):
+        pass
+    with pytest.raises(FileDownload), fetched("http://127.0.0.1:9/absent.mp4"):
+        pass
+
+
+@pytest.mark.parametrize("url", ["ftp://host/a.mp4", "http://", "http://host/视频.mp4", "file:///etc/passwd"])
+def test_what_is_not_a_valid_url(url: str) -> None:
+    with pytest.raises(FileURL), fetched(url):
+        pass

@@ -1,0 +1,131 @@
+"""The registry's types: what an action is called, which parameters it takes, and where its steps are.
+
+The Python functions, the command line, the reference page and the HTTP front are all derived from these; nothing else spells a
+parameter. Nothing here imports torch, so that a process which only talks about actions stays small and starts at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, Self, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_pascal
+from pydantic_core import ErrorDetails
+
+from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter
+
+if TYPE_CHECKING:
+    from vidprod.actions.run import Context, Rendered
+
+
+class FileUrl:
+    """Marks a parameter as a file: an http(s) URL on the wire, a path or a URL everywhere else."""
+
+
+VideoUrl = Annotated[str, FileUrl(), Field(description="the video: a path, or an http(s) URL")]
+
+
+class Params(BaseModel):
+    """Base of all parameter sets. Fields are snake_case in Python; the cloud's PascalCase names are their aliases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_pascal, populate_by_name=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Checks values under either spelling; raises the documented error for the first that is wrong."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _documented(error.errors(include_url=False)[0]) from None
+
+    @classmethod
+    def file_fields(cls) -> Iterator[str]:
+        """Names of the fields that hold files."""
+        for name, info in cls.model_fields.items():
+            if any(isinstance(mark, FileUrl) for mark in info.metadata):
+                yield name
+
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+
+class Steps(Protocol):
+    """What the module of an action's steps holds."""
+
+    def analyse(self, params: Any, context: Context) -> Any:
+        """Looks at the input and makes the plan, a frozen dataclass. Files in `params` are local paths."""
+
+    def load_plan(self, data: dict[str, Any]) -> Any:
+        """The plan that JSON holds; raises InvalidParameter naming what is wrong."""
+
+    def render(self, params: Any, plan: Any, output: Path, context: Context) -> Rendered:
+        """Carries out the plan. Writes `output` completely or not at all."""
+
+
+@dataclass(frozen=True)
+class ActionSpec(Generic[ParamsT]):
+    """One action.
+
+    Attributes:
+        name: the cloud's name.
+        params: its parameters.
+        summary: one line for help texts.
+        steps_module: where its steps are; imported when they are needed.
+        suffixes: file name endings of results, the default first.
+        models: whether it has a choice of networks.
+    """
+
+    name: str
+    params: type[ParamsT]
+    summary: str
+    steps_module: str
+    suffixes: tuple[str, ...] = (".mp4",)
+    models: bool = False
+
+    @property
+    def steps(self) -> Steps:
+        """The action's analyse, load_plan and render."""
+        return cast(Steps, import_module(self.steps_module))
+
+    @property
+    def snake_name(self) -> str:
+        """`super_resolve_video`, for Python."""
+        return "".join("_" + c.lower() if c.isupper() else c for c in self.name).lstrip("_")
+
+    @property
+    def kebab_name(self) -> str:
+        """`super-resolve-video`, for the command line."""
+        return self.snake_name.replace("_", "-")
+
+    def parameters(self, *, cloud_names: bool = False) -> list[inspect.Parameter]:
+        """The action's parameters as keyword-only Python parameters, those without a default first."""
+        found = []
+        for name, info in self.params.model_fields.items():
+            found.append(
+                inspect.Parameter(
+                    info.alias or name if cloud_names else name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if info.is_required() else info.get_default(),
+                    annotation=Annotated[info.annotation, info],
+                )
+            )
+        return found
+
+
+def _documented(error: ErrorDetails) -> InvalidParameter | InvalidParameterFormat | MissingParameter:
+    name = ".".join(str(part) for part in error["loc"])
+    kind = error["type"]
+    if kind == "missing":
+        return MissingParameter(f"{name} is required")
+    if kind == "extra_forbidden":
+        return InvalidParameter(f"{name} is not a parameter of this action")
+    given = error["input"]
+    message = f"{name} is {given!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    if kind.endswith(("_parsing", "_type")) or kind == "int_from_float":
+        return InvalidParameterFormat(message)
+    return InvalidParameter(message)
