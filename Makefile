@@ -2,7 +2,7 @@
 # (test-slow adds the tests that take longer; format mends the style.)
 # Nothing is reinstalled unless pyproject.toml changed. PYTHON chooses the interpreter (3.11 or 3.12).
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ from tests.helpers import assert_same_picture, decode, noise, psnr, stream
 from tests.ops.test_render import Collect
 from vidprod.errors import InvalidParameter
 from vidprod.media.frames import Frames
+from vidprod.models.registry import MODELS, ModelSpec, fill
+from vidprod.models.span import SPAN
+from vidprod.ops import upscale
 from vidprod.ops.op import Op
 from vidprod.ops.render import render
+from vidprod.ops.reuse import changed_tiles
 from vidprod.ops.upscale import (
     ADAPTIVE,
     CLEAN,
@@ -151,13 +156,35 @@ def test_odd_sizes_and_tiny_ones() -> None:
         assert out.shape == (1, 3, 2 * height, 2 * width)
 
 
-def test_on_fake_cuda_in_half_precision(fake_cuda: torch.device) -> None:
-    op = Upscale(plan(0.0, model=CLEAN), device=fake_cuda, reuse=False)
-    x = torch.empty(2, 3, 48, 64, dtype=torch.uint8, device=fake_cuda)
-    from fractions import Fraction
+def fake_load(
+    name: str, *, device: torch.device, dtype: torch.dtype | None = None
+) -> tuple[torch.nn.Module, ModelSpec]:
+    """`load` without reading a file, which fake tensors cannot."""
+    state = {key: torch.empty(value.shape) for key, value in SPAN().state_dict().items()}
+    return fill(SPAN, state, device, dtype or torch.float16), MODELS[name]
 
-    out = op(Frames(x, (0, 1), Fraction(1, 25)), slice(0, 2))
-    assert (out.shape, out.dtype, out.device.type) == ((2, 3, 96, 128), torch.uint8, "cuda")
+
+def test_on_fake_cuda_in_half_precision(fake_cuda: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upscale, "load", fake_load)
+    op = Upscale(plan(0.0, model=CLEAN), device=fake_cuda, reuse=False)
+    for dtype in (torch.uint8, torch.uint16):
+        x = torch.empty(2, 3, 48, 64, dtype=dtype, device=fake_cuda)
+        out = op(Frames(x, (0, 1), Fraction(1, 25)), slice(0, 2))
+        assert (out.shape, out.dtype, out.device.type) == ((2, 3, 96, 128), dtype, "cuda")
+
+
+def test_tiles_on_fake_cuda(fake_cuda: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upscale, "load", fake_load)
+    op = Upscale(plan(0.0, model=CLEAN), device=fake_cuda, reuse=False)
+    assert op.shrink()
+    x = torch.empty(1, 3, 600, 520, dtype=torch.uint8, device=fake_cuda)
+    assert op(Frames(x, (0,), Fraction(1, 25)), slice(0, 1)).shape == (1, 3, 1200, 1040)
+
+
+def test_the_map_of_changes_on_fake_cuda(fake_cuda: torch.device) -> None:
+    x = torch.empty(4, 3, 70, 100, dtype=torch.uint16, device=fake_cuda)
+    tiles = changed_tiles(x, x[0])
+    assert (tiles.shape, tiles.dtype, tiles.device.type) == ((3, 4), torch.bool, "cuda")
 
 
 @pytest.mark.needs_cuda

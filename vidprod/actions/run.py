@@ -7,6 +7,7 @@ and no HTTP: local files in, local files out.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 
 from vidprod.actions.spec import ActionSpec, Params
 from vidprod.control import Control
-from vidprod.errors import FileDownload, InvalidParameter
+from vidprod.errors import FileDownload, InternalError, InvalidParameter
 from vidprod.models.device import resolve_device
 from vidprod.settings import Settings, settings
 
@@ -116,6 +117,9 @@ def run(
     """
     if output.suffix.lower() not in spec.suffixes:
         raise InvalidParameter(f"output {output.name!r} must end in {' or '.join(spec.suffixes)}")
+    if not os.access(output.parent, os.W_OK | os.X_OK):  # told now, not after an hour of analysis
+        reason = "is not writable" if output.parent.is_dir() else "is not a folder"
+        raise InternalError(f"cannot write {output}: {output.parent.absolute()} {reason}")
     for name in params.file_fields():
         _check_readable(getattr(params, name))
     steps = spec.steps

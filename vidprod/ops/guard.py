@@ -10,8 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MOST_DETAIL = 48 / 255
-"""How far the network may move a sample from the bicubic one: costs nothing on clean pictures, +6 dB on strong noise."""
+from vidprod.ops.pixels import from_unit, to_unit
+
+MOST_DETAIL = 48
+"""How far, in levels of 255, the network may move a sample from the bicubic one: costs nothing on clean pictures, +6 dB on
+strong noise."""
 
 BLOWN = 1.0
 """Raw output further than this from mid-grey (that is, outside -0.5..1.5) means the network has lost its footing there."""
@@ -20,26 +23,46 @@ _BLOCK = 16
 
 
 def bicubic(x: Tensor, scale: int) -> Tensor:
-    """(N, 3, H, W) float -> (N, 3, scale * H, scale * W), Keys' kernel with a = -0.75, not clamped."""
-    return F.interpolate(x, scale_factor=scale, mode="bicubic", align_corners=False)
+    """(N, 3, H, W) uint8 or uint16 -> (N, 3, scale * H, scale * W) of the same dtype; Keys' kernel, a = -0.5."""
+    # "antialias" makes no difference to enlarging, but it is the path with that kernel, and the only fast one for uint8.
+    if x.dtype == torch.uint8 and x.device.type == "cpu":
+        return F.interpolate(x, scale_factor=scale, mode="bicubic", antialias=True)
+    unit = to_unit(x, torch.float32)
+    return from_unit(F.interpolate(unit, scale_factor=scale, mode="bicubic", antialias=True), x.dtype)
 
 
 def guard(y: Tensor, x: Tensor, scale: int) -> Tensor:
-    """The network's output where it can be trusted, the bicubic picture where it cannot.
+    """The network's output as samples where it can be trusted, the bicubic picture where it cannot.
 
     Args:
         y: (N, 3, scale * H, scale * W) float, the raw output; may hold infinities and NaN. Overwritten.
-        x: (N, 3, H, W) float in 0..1, the input.
+        x: (N, 3, H, W) uint8 or uint16, the input.
 
     Returns:
-        Finite values within `MOST_DETAIL` of the bicubic picture, not clamped to 0..1.
+        (N, 3, scale * H, scale * W) of the dtype of `x`, nowhere further than `MOST_DETAIL` from the bicubic picture.
     """
     plain = bicubic(x, scale)
-    # Coarse map of blown blocks, and the blocks around them: the surroundings of a blow-up are no good either.
+    blown = _blown(y)
+    sharp = from_unit(y.nan_to_num_(0.0, 0.0, 0.0), x.dtype)
+    if x.dtype == torch.uint16:  # torch does not reckon in uint16
+        return _limited(sharp.to(torch.int32), plain.to(torch.int32), blown, 65535).to(torch.uint16)
+    return _limited(sharp, plain, blown, 255)
+
+
+def _limited(sharp: Tensor, plain: Tensor, blown: Tensor | None, peak: int) -> Tensor:
+    most = MOST_DETAIL * peak // 255
+    out = torch.clamp(sharp, plain - plain.clamp(max=most), plain + (peak - plain).clamp(max=most))
+    return out if blown is None else torch.where(blown, plain, out)
+
+
+def _blown(y: Tensor) -> Tensor | None:
+    """Where the network has blown up: (N, 1, H, W) bool in coarse blocks; None for nowhere, where that is cheap to tell."""
+    if y.device.type == "cpu":  # elsewhere asking would make the host wait
+        low, high = torch.aminmax(y)
+        if low >= 0.5 - BLOWN and high <= 0.5 + BLOWN:  # false if there is a NaN
+            return None
     height, width = y.shape[-2:]
     spread = y.sub(0.5).abs_().amax(1, keepdim=True).nan_to_num_(nan=torch.inf, posinf=torch.inf)
-    blown = F.max_pool2d(spread, _BLOCK, ceil_mode=True) > BLOWN
-    blown = F.max_pool2d(blown.to(y.dtype), 3, 1, 1)
-    mask = F.interpolate(blown, scale_factor=_BLOCK)[:, :, :height, :width].bool()
-    y = torch.where(mask, plain, y.nan_to_num_(0.0, 0.0, 0.0))
-    return torch.clamp(y, plain - MOST_DETAIL, plain + MOST_DETAIL)
+    blocks = (F.max_pool2d(spread, _BLOCK, ceil_mode=True) > BLOWN).to(y.dtype)
+    # The surroundings of a blow-up are no good either.
+    return F.interpolate(F.max_pool2d(blocks, 3, 1, 1), scale_factor=_BLOCK)[:, :, :height, :width] > 0

@@ -24,7 +24,7 @@ from vidprod.media.probe import VideoInfo
 from vidprod.models.interpolate import Interpolation
 from vidprod.models.registry import ModelSpec, load
 from vidprod.ops.guard import guard
-from vidprod.ops.pixels import from_unit, to_unit
+from vidprod.ops.pixels import to_unit
 from vidprod.ops.reuse import Box, boxes_to_compute, changed_tiles
 from vidprod.ops.shots import Shot, ShotDetection
 from vidprod.ops.tiles import tiled
@@ -243,10 +243,11 @@ class Upscale:
         return tiled(self._enhance, x, tile=self._tile, radius=self._spec.radius, scale=SCALE)
 
     def _enhance(self, x: Tensor) -> Tensor:
-        unit = to_unit(x.to(self._device), self._dtype)
+        x = x.to(self._device)
+        unit = to_unit(x, self._dtype)
         height, width = unit.shape[2:]
         y = self._net(padded(unit, self._spec))[:, :, : self._spec.scale * height, : self._spec.scale * width]
-        return from_unit(guard(resized(y, height, width), unit, SCALE), x.dtype)
+        return guard(resized(y, height, width), x, SCALE)
 
 
 def padded(x: Tensor, spec: ModelSpec) -> Tensor:

@@ -9,7 +9,7 @@ from vidprod.media.frames import Frames
 from vidprod.models.registry import ModelSpec, load
 from vidprod.ops.guard import guard
 from vidprod.ops.op import Op
-from vidprod.ops.pixels import from_unit, to_unit
+from vidprod.ops.pixels import to_unit
 from vidprod.ops.upscale import ADAPTIVE, SCALE, Upscale, UpscalePlan, padded, resized
 
 
@@ -32,11 +32,12 @@ class RecurrentUpscale:
     @torch.inference_mode()
     def __call__(self, frames: Frames, core: slice) -> Tensor:
         """See `Op`; (N, 3, H, W) -> (N, 3, 2H, 2W), uint8 or uint16 as given."""
-        unit = to_unit(frames.data.to(self._device), self._dtype)
+        x = frames.data.to(self._device)
+        unit = to_unit(x, self._dtype)
         height, width = unit.shape[2:]
         y = self._net(padded(unit[None], self._spec))[0, core]
         y = resized(y[:, :, : self._spec.scale * height, : self._spec.scale * width], height, width)
-        return from_unit(guard(y, unit[core], SCALE), frames.data.dtype)
+        return guard(y, x[core], SCALE)
 
 
 def upscaling(plan: UpscalePlan, *, device: torch.device) -> Op:
