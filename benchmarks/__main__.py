@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from benchmarks.machine import machine
+from benchmarks.summary import summary
 from benchmarks.tables import fill
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ def main() -> None:
         for document in DOCUMENTS:
             if document.exists():
                 fill(document, name, text)
+    fill(ROOT / "README.md", "summary", summary(arguments.results))
 
 
 if __name__ == "__main__":

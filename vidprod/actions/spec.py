@@ -41,7 +41,7 @@ class Params(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise _documented(error.errors(include_url=False)[0]) from None
+            raise documented(error.errors(include_url=False)[0]) from None
 
     @classmethod
     def file_fields(cls) -> Iterator[str]:
@@ -117,15 +117,31 @@ class ActionSpec(Generic[ParamsT]):
         return found
 
 
-def _documented(error: ErrorDetails) -> InvalidParameter | InvalidParameterFormat | MissingParameter:
-    name = ".".join(str(part) for part in error["loc"])
+def documented(
+    error: ErrorDetails, name: str | None = None
+) -> InvalidParameter | InvalidParameterFormat | MissingParameter:
+    """The documented error for what pydantic found.
+
+    Args:
+        error: one of pydantic's.
+        name: of the parameter, where the place that pydantic tells is not what the user wrote.
+    """
+    name = ".".join(str(part) for part in error["loc"]) if name is None else name
     kind = error["type"]
     if kind == "missing":
         return MissingParameter(f"{name} is required")
     if kind == "extra_forbidden":
         return InvalidParameter(f"{name} is not a parameter of this action")
-    given = error["input"]
-    message = f"{name} is {given!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    reason = str(error["ctx"]["error"]) if kind == "value_error" else f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    if not name:  # a rule about several parameters, whose reason names them
+        return InvalidParameter(reason)
+    message = f"{name} is {shown(error['input'])}: {reason}"
     if kind.endswith(("_parsing", "_type")) or kind == "int_from_float":
         return InvalidParameterFormat(message)
     return InvalidParameter(message)
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:96]}...{text[-1]}"

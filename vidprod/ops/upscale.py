@@ -226,7 +226,9 @@ class Upscale:
             return None
         # The only wait for the device in this op: once per batch, for a map of a few hundred tiles.
         tiles = changed_tiles(x, self._seen).cpu().numpy()
-        return boxes_to_compute(tiles, x.shape[2], x.shape[3], self._spec.radius)
+        boxes = boxes_to_compute(tiles, x.shape[2], x.shape[3], self._spec.radius)
+        # A GPU tunes its convolutions for each size of picture: pieces of ever new sizes would cost more than they save.
+        return None if boxes and self._device.type != "cpu" else boxes
 
     def _patch(self, out: Tensor, x: Tensor, box: Box) -> None:
         around = box.grown(self._spec.radius, x.shape[2], x.shape[3])

@@ -1,0 +1,77 @@
+"""The README's table: the main figure of each benchmark, from the results on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import table as markdown
+
+Row = tuple[str, str, str]
+
+
+def _transcode(result: dict[str, Any]) -> Iterator[Row]:
+    rows = ", ".join(f"{r['ratio']:.2f} ({r['preset']})" for r in result["rows"])
+    yield "decode and encode, CPU time", f"ffmpeg {result['peers']['ffmpeg']}", f"{rows}; below 1 is cheaper"
+    short, long = result["memory"][0], result["memory"][-1]
+    grown = long["rss_mib"] - short["rss_mib"]
+    yield (
+        "memory, long against short clip",
+        "itself",
+        f"{grown:+.0f} MiB from {short['seconds']:.0f} s to {long['seconds']:.0f} s",
+    )
+
+
+def _network(result: dict[str, Any]) -> Iterator[Row]:
+    threads = max(r["threads"] for r in result["rows"])
+    ms = {r["engine"]: r["ms"] for r in result["rows"] if r["threads"] == threads}
+    for peer, time in ms.items():
+        if peer != "vidprod":
+            yield f"network, CPU, {threads} threads, speed", peer, f"{time / ms['vidprod']:.2f}x"
+
+
+def _end_to_end(result: dict[str, Any]) -> Iterator[Row]:
+    shares = [r["end_to_end"] / r["bare"] for r in result["rows"]]
+    yield "file to file, speed", "our bare network", f"{min(shares):.2f}x to {max(shares):.2f}x"
+    best = max(result["rows"], key=lambda r: r["reuse"] / r["bare"])
+    yield (
+        "with reuse of unchanged areas",
+        "our bare network",
+        f"{best['reuse'] / best['bare']:.2f}x ({best['clip'].split(',')[0]})",
+    )
+
+
+def _quality(result: dict[str, Any]) -> Iterator[Row]:
+    targets = result["targets"]
+    flicker = targets["temporal error over bicubic's, CRF 18-28"]
+    yield "quality, CRF 18 to 28, PSNR", "span-x2 as published", f"{targets['gain over span-x2, CRF 18-28']:+.2f} dB"
+    yield "quality, CRF 18 to 28, PSNR", "bicubic", f"{targets['gain over bicubic, CRF 18-28']:+.2f} dB"
+    yield "quality, worst clip and rate", "bicubic", f"{targets['least gain over bicubic on any clip']:+.2f} dB"
+    yield "flicker, CRF 18 to 28", "bicubic", f"{flicker:.2f}x; below 1 is steadier"
+
+
+_PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
+    "transcode": _transcode,
+    "sr-network": _network,
+    "sr-end-to-end": _end_to_end,
+    "sr-quality": _quality,
+}
+
+
+def summary(results: Path) -> str:
+    """A markdown table of whatever results there are."""
+    rows: list[Row] = []
+    machine: dict[str, Any] = {}
+    for name, part in _PARTS.items():
+        file = results / f"{name}.json"
+        if file.exists():
+            result = json.loads(file.read_text(encoding="utf-8"))
+            machine = result["machine"]
+            rows += part(result)
+    if not rows:
+        return ""
+    where = f"{machine['processor']}, {machine['cores']} cores, no GPU" if "gpu" not in machine else machine["gpu"]
+    text = markdown(["what", "against", "vidprod"], rows)
+    return f"{text}\n\n{where}; torch {machine['torch']}, av {machine['av']}, {machine['date']}."
