@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -8,7 +9,6 @@ from torch import Tensor
 
 from tests.helpers import stream
 from vidprod.ops.shots import ShotDetection
-import itertools
 
 
 def detect(data: Tensor, batches: Sequence[int] = (7,)) -> list[int]:

@@ -6,6 +6,7 @@ that fast motion, which changes every picture, does not cut.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +15,6 @@ import torch
 import torch.nn.functional as F
 
 from vidprod.media.frames import Frames
-import itertools
 
 LEAST_CHANGE = 10.0
 """Mean absolute change of the coarse picture, in levels of 255, below which nothing is called a cut."""

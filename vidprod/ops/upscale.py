@@ -9,7 +9,7 @@ the line, per shot, at no cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Self
@@ -23,6 +23,7 @@ from vidprod.media.frames import Frames
 from vidprod.media.probe import VideoInfo
 from vidprod.models.interpolate import Interpolation
 from vidprod.models.registry import ModelSpec, load
+from vidprod.ops.cores import CorePool, Inline
 from vidprod.ops.guard import guard
 from vidprod.ops.pixels import to_unit
 from vidprod.ops.reuse import Box, boxes_to_compute, changed_tiles
@@ -171,6 +172,7 @@ class Upscale:
             self._net, self._spec = load(plan.model, device=device, dtype=dtype)
         self._dtype = next(self._net.parameters()).dtype
         self._device = device
+        self._pool = CorePool() if device.type == "cpu" else Inline()
         self._tile: int | None = None  # side of a tile, once one picture at a time proved too much
         self._at: float | None = None  # blend in force
         self._seen: Tensor | None = None  # (3, H, W) last picture in, and
@@ -184,7 +186,7 @@ class Upscale:
         for blend, group in groupby(self._plan.blend_at(float(t)) for t in frames.seconds):
             count = len(list(group))
             self._set_blend(blend)
-            out += [self._upscale(part) for part in self._micro_batches(frames.data[position : position + count])]
+            out += self._upscale(frames.data[position : position + count])
             position += count
         return out[0] if len(out) == 1 else torch.cat(out)
 
@@ -201,42 +203,63 @@ class Upscale:
         if self._blend is not None:
             self._blend.set(blend)
 
-    def _micro_batches(self, x: Tensor) -> Iterator[Tensor]:
-        # A core is as busy with one picture as with eight, and the cache holds one: batches are for GPUs.
-        return iter(x.split(1)) if self._device.type == "cpu" else iter((x,))
-
-    def _upscale(self, x: Tensor) -> Tensor:
-        boxes = self._changed(x)
-        if boxes is None:
-            out = self._run(x)
-        else:
-            assert self._made is not None
-            out = self._made.expand(len(x), -1, -1, -1)
-            if boxes:
-                out = out.clone(memory_format=torch.channels_last)
-                for box in boxes:
-                    self._patch(out, x, box)
+    def _upscale(self, x: Tensor) -> list[Tensor]:
+        # A core is as busy with one picture as with eight, and its cache holds one: batches are for GPUs.
+        parts = x.split(1) if self._device.type == "cpu" else (x,)
+        boxes = [self._changed(part, part_before) for part, part_before in zip(parts, self._before(parts), strict=True)]
+        pieces = [self._pieces(part, found) for part, found in zip(parts, boxes, strict=True)]
+        made = self._pool.map(self._run, [piece for some in pieces for piece in some])
+        out: list[Tensor] = []
+        for part, found in zip(parts, boxes, strict=True):
+            if found is None:
+                out.append(next(made))
+            else:
+                out.append(self._patched(part, found, made))
+            if self._reuse:
+                self._made = out[-1][-1]
         if self._reuse:
-            self._seen, self._made = x[-1], out[-1]
+            self._seen = x[-1]
         return out
 
-    def _changed(self, x: Tensor) -> list[Box] | None:
+    def _before(self, parts: Sequence[Tensor]) -> Iterator[Tensor | None]:
+        """The picture that comes before each part, None where it is of no use."""
+        before = self._seen
+        for part in parts:
+            yield before if self._reuse else None
+            before = part[-1]
+
+    def _changed(self, x: Tensor, before: Tensor | None) -> list[Box] | None:
         """Boxes of output to compute, None for all of it."""
-        if self._seen is None or self._seen.shape != x.shape[1:]:
+        if before is None or before.shape != x.shape[1:]:
             return None
         # The only wait for the device in this op: once per batch, for a map of a few hundred tiles.
-        tiles = changed_tiles(x, self._seen).cpu().numpy()
+        tiles = changed_tiles(x, before).cpu().numpy()
         boxes = boxes_to_compute(tiles, x.shape[2], x.shape[3], self._spec.radius)
         # A GPU tunes its convolutions for each size of picture: pieces of ever new sizes would cost more than they save.
         return None if boxes and self._device.type != "cpu" else boxes
 
-    def _patch(self, out: Tensor, x: Tensor, box: Box) -> None:
-        around = box.grown(self._spec.radius, x.shape[2], x.shape[3])
-        piece = self._run(x[:, :, around.top : around.bottom, around.left : around.right])
-        top, left = SCALE * (box.top - around.top), SCALE * (box.left - around.left)
-        out[:, :, SCALE * box.top : SCALE * box.bottom, SCALE * box.left : SCALE * box.right] = piece[
-            :, :, top : top + SCALE * (box.bottom - box.top), left : left + SCALE * (box.right - box.left)
-        ]
+    def _pieces(self, x: Tensor, boxes: list[Box] | None) -> Iterator[Tensor]:
+        """What has to go through the network."""
+        if boxes is None:
+            yield x
+            return
+        for box in boxes:
+            around = box.grown(self._spec.radius, x.shape[2], x.shape[3])
+            yield x[:, :, around.top : around.bottom, around.left : around.right]
+
+    def _patched(self, x: Tensor, boxes: list[Box], made: Iterator[Tensor]) -> Tensor:
+        """The output of last time with new boxes in it, taken from `made`."""
+        assert self._made is not None
+        out = self._made.expand(len(x), -1, -1, -1)
+        if boxes:
+            out = out.clone(memory_format=torch.channels_last)
+        for box in boxes:
+            around = box.grown(self._spec.radius, x.shape[2], x.shape[3])
+            top, left = SCALE * (box.top - around.top), SCALE * (box.left - around.left)
+            out[:, :, SCALE * box.top : SCALE * box.bottom, SCALE * box.left : SCALE * box.right] = next(made)[
+                :, :, top : top + SCALE * (box.bottom - box.top), left : left + SCALE * (box.right - box.left)
+            ]
+        return out
 
     @torch.inference_mode()
     def _run(self, x: Tensor) -> Tensor:
