@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 CUDA = torch.cuda.is_available()
+
+# Tests run beside other work: how long one example takes says nothing.
+settings.register_profile("vidprod", deadline=None)
+settings.load_profile("vidprod")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -69,7 +69,9 @@ def packets(container: av.container.InputContainer, *streams: av.stream.Stream) 
 
 
 def choose_video(container: av.container.InputContainer) -> av.VideoStream:
-    """The video stream to work on: no cover art; the default one if any, then the largest."""
+    """The video stream to work on: no cover art, nor the few large stills that phones put beside a clip; the default one if any,
+    then the largest.
+    """
     if not len(container.streams):
         raise Refused("FileContent", "the file holds neither pictures nor sound")
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -80,7 +82,9 @@ def choose_video(container: av.container.InputContainer) -> av.VideoStream:
     if not known:
         raise Refused("FileContent", "the video stream's codec is unknown or its header is missing")
     default = [s for s in known if s.disposition & Disposition.default] or known
-    return max(default, key=lambda s: (s.width * s.height, -s.index))
+    fastest = max(s.average_rate or 0 for s in default)
+    moving = [s for s in default if 4 * (s.average_rate or 0) >= fastest]
+    return max(moving, key=lambda s: (s.width * s.height, -s.index))
 
 
 def check_size(width: int, height: int, max_pixels: int, max_side: int) -> None:

@@ -24,8 +24,9 @@ class PtsRepair:
     """Turns the times a decoder gives into strictly increasing ones that start at the file's origin.
 
     Sound times pass unchanged but for the origin. Absent ones continue at the usual rate. Where times jump back by more than
-    half a second (in broadcasts also: forward by more than ten), two recordings were joined: everything after is moved so
-    that it follows without a gap, which keeps the length of both. Smaller steps back are squeezed in by single ticks, and so are a few pictures that return from a wrong step forward.
+    half a second (in broadcasts also: forward by more than ten), two recordings were joined: everything after is moved so that
+    it follows without a gap, which keeps the length of both. Smaller steps back are squeezed in by single ticks, and so are a
+    few pictures that return from a wrong step forward.
 
     Attributes:
         repaired: how many times had to be invented or moved by a tick.
@@ -57,10 +58,7 @@ class PtsRepair:
         if last is None:
             self.repaired += pts is None
             now = 0 if pts is None else pts + self._shift
-        elif pts is None:
-            self.repaired += 1
-            now = last + self._step
-        elif pts == self._raw:  # a clock that stands still
+        elif pts is None or pts == self._raw:  # no clock, or one that stands still
             self.repaired += 1
             now = last + self._step
         else:

@@ -51,9 +51,9 @@ def compression_blend(qp: float | None, bits_per_pixel: float | None = None) -> 
     The curve was fitted on validation clips at six rates; table and method in docs/models.md.
     """
     if qp is not None:
-        return float(np.interp(qp, (6.0, 16.0), (0.0, 1.0)))
+        return float(np.interp(qp, (0.0, 30.0), (0.0, 1.0)))
     if bits_per_pixel is not None and bits_per_pixel > 0:
-        return float(np.interp(np.log2(bits_per_pixel), (-1.0, 2.0), (1.0, 0.0)))
+        return float(np.interp(np.log2(bits_per_pixel), (-2.75, 2.0), (1.0, 0.0)))
     return 0.5
 
 
