@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -60,7 +61,8 @@ def test_decoding_is_exact(photo: exact.Array, matrix: int, range: int, bits: in
     planes = exact.codes(exact.to_yuv(photo, matrix, range == FULL, bits), bits)
     height, width = planes[0].shape
     y, u, v = (p.astype(np.float64) for p in planes)
-    want = exact.to_rgb(y, *(exact.double(c, height, width) for c in (u, v)), matrix, range == FULL, bits)
+    u, v = exact.double(u, height, width), exact.double(v, height, width)
+    want = exact.to_rgb(y, u, v, matrix, range == FULL, bits)
     tags = ColorTags(range, matrix, 1, 1)
     out_bits, top = (8, 255) if bits == 8 else (16, 65535)
 
@@ -68,7 +70,7 @@ def test_decoding_is_exact(photo: exact.Array, matrix: int, range: int, bits: in
     error = (got - want) * 255
     # chroma of 10-bit pictures goes through a bicubic filter
     assert abs(error).mean() < (0.3 if bits == 8 else 0.25)
-    assert abs(error.mean((0, 1))).max() < 0.03
+    assert abs(error.mean((0, 1))).max() < 0.05
 
     tensors = [torch.from_numpy(p)[None] for p in planes]
     by_torch = yuv_to_rgb(tensors[0], tensors[1], tensors[2], tags, bits=bits)[0].permute(1, 2, 0)
@@ -92,10 +94,10 @@ def test_encoding_is_exact(photo: exact.Array, matrix: int, range: int, bits: in
     height, width = photo.shape[:2]
     frame = ToYUV(width, height, "yuv420p" if bits == 8 else "yuv420p10le", tags)(picture_from_rgb(data), tags)
     for part, plane in zip(frame.planes, want, strict=True):
-        rows = np.frombuffer(memoryview(part), np.uint8 if bits == 8 else np.uint16).reshape(part.height, -1)
+        rows: Any = np.frombuffer(memoryview(part), np.uint8 if bits == 8 else np.uint16).reshape(part.height, -1)
         error = (rows[:, : part.width] - plane) / step
         assert abs(error).mean() < 0.3
-        assert abs(error.mean()) < 0.03
+        assert abs(error.mean()) < 0.05
     assert (frame.colorspace, frame.color_range) == (matrix, range)
 
 
@@ -180,7 +182,9 @@ def test_unknown_colours_are_guessed_by_height() -> None:
 
 
 @pytest.mark.parametrize(("matrix", "range", "bits"), CONVERSIONS)
-def test_round_trip_through_files(photo: exact.Array, matrix: int, range: int, bits: int, clip: Path, tmp_path: Path) -> None:
+def test_round_trip_through_files(
+    photo: exact.Array, matrix: int, range: int, bits: int, clip: Path, tmp_path: Path
+) -> None:
     """Decoded, written and decoded again: the colours stay, whatever the tags."""
     import dataclasses
 

@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -84,13 +85,14 @@ def test_an_exception_of_the_source_comes_in_its_place() -> None:
 
 
 def test_an_iterable_that_cannot_start() -> None:
-    with pytest.raises(TypeError), prefetch(5) as items:  # type: ignore[arg-type]
-        next(items)
+    not_iterable: Any = 5
+    with pytest.raises(TypeError):
+        next(prefetch(not_iterable))
 
 
 def test_leaving_early_stops_the_source() -> None:
     source = Source()
-    with pytest.raises(ZeroDivisionError), prefetch(source) as items:
+    with pytest.raises(ZeroDivisionError), prefetch(source) as items:  # noqa: PT012
         for item in items:
             1 // (item - 5)
             if item > 5:
@@ -125,7 +127,7 @@ def test_background_writes_everything_before_it_closes() -> None:
 
 def test_background_raises_what_the_sink_raised() -> None:
     sink = Collector(fail_at=3)
-    with pytest.raises(KeyError, match="3"), Background(sink) as out:
+    with pytest.raises(KeyError, match="3"), Background(sink) as out:  # noqa: PT012
         for i in range(10**9):
             out.write(i)
     assert sink.items == [0, 1, 2]
@@ -138,7 +140,7 @@ def test_background_raises_at_the_end_what_happens_at_the_end() -> None:
 
 def test_background_throws_away_what_is_queued_when_the_body_fails() -> None:
     sink = Collector(delay=0.05)
-    with pytest.raises(ZeroDivisionError), Background(sink, depth=50) as out:
+    with pytest.raises(ZeroDivisionError), Background(sink, depth=50) as out:  # noqa: PT012
         for i in range(50):
             out.write(i)
         raise ZeroDivisionError
@@ -155,7 +157,7 @@ def test_both_together() -> None:
 
 def test_a_failing_sink_stops_an_endless_source() -> None:
     source = Source()
-    with pytest.raises(KeyError), prefetch(source) as items, Background(Collector(fail_at=20)) as out:
+    with pytest.raises(KeyError), prefetch(source) as items, Background(Collector(fail_at=20)) as out:  # noqa: PT012
         for item in items:
             out.write(item)
     assert source.closed.is_set()

@@ -72,7 +72,8 @@ def test_deep_pictures_on_request(clip: Path) -> None:
 def test_qp_follows_the_quantiser(tmp_path: Path) -> None:
     pictures = [p.permute(1, 2, 0).numpy() for p in noise(8, 64, 96)]
     for qp in (12, 30):
-        path = write_clip(tmp_path / f"{qp}.mp4", pictures, **{"qp": str(qp), "ipratio": "1", "pbratio": "1", "crf": "-1"})
+        options: Any = {"qp": str(qp), "x264-params": "ipratio=1:pbratio=1", "crf": "-1"}
+        path = write_clip(tmp_path / f"{qp}.mp4", pictures, **options)
         with VideoReader(path, qp=True) as reader:
             (frames,) = list(reader)
             assert len(frames.qp) == 8
@@ -89,8 +90,9 @@ def test_qp_of_each_block_counts(clip: Path) -> None:
         stream = file.streams.video[0]
         stream.codec_context.options = {"export_side_data": "venc_params"}
         for i, frame in enumerate(file.decode(stream)):
-            side_data = frame.side_data[0]  # type: ignore[index]
-            assert mean_qp(frame, "h264") == pytest.approx(float(side_data.qp_map().mean()))
+            side_data: Any = frame.side_data
+            blocks = side_data[Type.VIDEO_ENC_PARAMS]
+            assert mean_qp(frame, "h264") == pytest.approx(float(blocks.qp_map().mean()))
             if i == 5:
                 break
 

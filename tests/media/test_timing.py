@@ -26,7 +26,9 @@ def test_rescale_to_a_finer_clock_and_back(ticks: int, source: Fraction, finer: 
     assert rescale(rescale(ticks, source, source / finer), source / finer, source) == ticks
 
 
-def _repair(times: list[int | None], *, step: int = 40, origin: int = 0, container: str = "") -> tuple[list[int], PtsRepair]:
+def _repair(
+    times: list[int | None], *, step: int = 40, origin: int = 0, container: str = ""
+) -> tuple[list[int], PtsRepair]:
     repair = PtsRepair(origin=origin, step=step, time_base=MS, container=container)
     return [repair(t) for t in times], repair
 

@@ -55,10 +55,12 @@ class Frames:
 
     @property
     def height(self) -> int:
+        """Pixels of the upright picture."""
         return self.data.shape[2]
 
     @property
     def width(self) -> int:
+        """Pixels of the upright picture."""
         return self.data.shape[3]
 
     @property

@@ -159,7 +159,7 @@ class ToDevice:
         return yuv_to_rgb(y, u, v, self._tags, bits=self._layout.bits, out_bits=self._bits)
 
     def _from_nvdec(self, frame: av.VideoFrame) -> Tensor:
-        # torch.utils.dlpack.from_dlpack(plane) would pass a stream, which av refuses; so torch gets the capsule. FFmpeg works on the default
+        # torch's from_dlpack(plane) would pass a stream, which av refuses; so it gets the capsule. FFmpeg works on the default
         # stream of the device's primary context, which is also torch's.
         y, uv = (torch.utils.dlpack.from_dlpack(plane.__dlpack__())[None] for plane in frame.planes)
         assert frame.sw_format is not None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-import av
 import numpy as np
 import torch
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from vidprod.media.frames import Frames
 from vidprod.media.reader import VideoReader
@@ -29,8 +28,10 @@ def thumbnails(reader: VideoReader, *, side: int = 64, batch: int = 32) -> Itera
     pts: list[int] = []
     qp: list[float | None] = []
     index, time_base = 0, reader.info.time_base
+    scaler = VideoReformatter()  # keeps its swscale context; a thread per such small picture would only cost
     for frame in reader.native():
-        pictures.append(_small(frame, width, height))
+        small = scaler.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)
+        pictures.append(small.to_ndarray())
         assert frame.pts is not None, "the reader repairs absent pts"
         pts.append(frame.pts)
         qp.append(reader.qp_of(frame))
@@ -40,10 +41,6 @@ def thumbnails(reader: VideoReader, *, side: int = 64, batch: int = 32) -> Itera
             pictures, pts, qp = [], [], []
     if pictures:
         yield _frames(pictures, pts, qp, time_base, index)
-
-
-def _small(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
-    return frame.reformat(width, height, "rgb24", interpolation=Interpolation.AREA).to_ndarray()
 
 
 def _frames(

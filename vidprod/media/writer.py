@@ -278,7 +278,9 @@ def _options(encoder: str, bit_rate: int | None, crf: float | None, preset: str)
     if encoder == "prores_ks":
         return {"profile": "hq", "vendor": "apl0"}
     if encoder.endswith("_nvenc"):
-        quality = {"rc": "vbr"} | ({} if bit_rate is not None else {"cq": f"{crf or DEFAULT_CRF:g}", "b:v": "0"})
+        quality = {"rc": "vbr"} | (
+            {} if bit_rate is not None else {"cq": f"{DEFAULT_CRF if crf is None else crf:g}", "b:v": "0"}
+        )
         return options | quality | {"preset": "p5", "tune": "hq"}
     options["preset"] = preset
     if bit_rate is None:
