@@ -51,9 +51,9 @@ class CarryStats:
         """One sentence per thing that the user should know."""
         notes = []
         if self.encoded:
-            notes.append(f"{self.encoded} audio streams were re-encoded as AAC")
+            notes.append(f"audio streams re-encoded as AAC: {self.encoded}")
         if self.damaged:
-            notes.append(f"{self.damaged} damaged audio or subtitle packets were left out")
+            notes.append(f"damaged audio or subtitle packets left out: {self.damaged}")
         if self.left_out:
             notes.append(f"not carried over: {', '.join(self.left_out)}")
         return tuple(notes)

@@ -69,13 +69,13 @@ class ReadStats:
         """One sentence per thing that the user should know; empty for a sound file."""
         notes = []
         if self.damaged:
-            notes.append(f"{self.damaged} damaged packets were skipped")
+            notes.append(f"damaged packets skipped: {self.damaged}")
         if self.concealed:
-            notes.append(f"{self.concealed} damaged pictures were patched up by the decoder")
+            notes.append(f"damaged pictures patched up by the decoder: {self.concealed}")
         if self.repaired:
-            notes.append(f"{self.repaired} missing or wrong timestamps were repaired")
+            notes.append(f"missing or wrong timestamps repaired: {self.repaired}")
         if self.splices:
-            notes.append(f"{self.splices} joints between recordings were closed")
+            notes.append(f"joints between recordings closed: {self.splices}")
         if self.truncated:
             of = f" of {self.claimed}" if self.claimed else ""
             notes.append(f"the file breaks off after {self.pictures}{of} pictures")
