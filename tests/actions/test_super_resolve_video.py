@@ -51,7 +51,7 @@ def test_the_picture_is_the_same_one_only_larger(short: Path, tmp_path: Path) ->
 
 
 def test_the_plan_can_be_edited_and_rendered_again(short: Path, tmp_path: Path) -> None:
-    first = vidprod.super_resolve_video(video_url=str(short), output=tmp_path / "a.mp4", device="cpu")
+    first = vidprod.super_resolve_video(video_url=str(short), bit_rate=30, output=tmp_path / "a.mp4", device="cpu")
     assert first.plan["scale"] == 2
     assert first.plan["model"] == "span-x2-adaptive"
     (shot,) = first.plan["shots"]
@@ -60,12 +60,17 @@ def test_the_plan_can_be_edited_and_rendered_again(short: Path, tmp_path: Path) 
     assert 0 <= shot["compression_blend"] <= 1
     edited = json.loads(json.dumps(first.plan))
     edited["shots"][0]["compression_blend"] = 1.0
-    second = vidprod.super_resolve_video(video_url=str(short), output=tmp_path / "b.mp4", device="cpu", plan=edited)
+    second = vidprod.super_resolve_video(
+        video_url=str(short), bit_rate=30, output=tmp_path / "b.mp4", device="cpu", plan=edited
+    )
     assert second.plan == edited
-    plain = vidprod.super_resolve_video(video_url=str(short), output=tmp_path / "c.mp4", device="cpu", plan=first.plan)
+    plain = vidprod.super_resolve_video(
+        video_url=str(short), bit_rate=30, output=tmp_path / "c.mp4", device="cpu", plan=first.plan
+    )
     assert plain.plan == first.plan
     same, other = (psnr(decode(tmp_path / "a.mp4")[5], decode(tmp_path / name)[5]) for name in ("c.mp4", "b.mp4"))
-    assert same > 60 > other
+    # x264 with a bit rate and several threads does not give the same bits twice
+    assert same > other + 6
 
 
 def test_the_bit_rate_is_twice_the_inputs_unless_given(bikes: Path) -> None:

@@ -31,6 +31,8 @@ DEFAULT_CRF = 18.0
 _PEAK = Fraction(3, 2)
 _BUFFER_SECONDS = 2
 _FALLBACK_RATE = Fraction(30)
+# x265 leaves the decoding times of a video of one or two pictures unset: they are whatever the memory held.
+_TOO_SHORT = 2
 
 
 class VideoWriter:
@@ -163,7 +165,11 @@ class VideoWriter:
             with self._pending.reported():
                 if not self._count:
                     raise InternalError(f"{self._pending.path.name}: no picture was written")
-                self._mux(self._stream.encode(None))
+                rest = self._stream.encode(None)
+                if self._count <= _TOO_SHORT:
+                    for packet in rest:
+                        packet.dts = packet.pts  # so few are not reordered
+                self._mux(rest)
                 if self._companions is not None:
                     self._companions.carry(None)
                     self._companions.close()
