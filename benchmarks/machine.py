@@ -78,6 +78,21 @@ def _processor() -> str:
     return platform.processor()
 
 
+def convolution_rate(seconds: float = 1.0, channels: int = 256, size: int = 48) -> float:
+    """Measured rate of a convolution large enough to hide everything but arithmetic, in FLOP/s.
+
+    On some processors it is twice that of PyTorch's matrix products, so that these alone would flatter a network.
+    """
+    x = torch.rand(1, channels, size, size).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(channels, channels, 3, 3).contiguous(memory_format=torch.channels_last)
+    best, until = 0.0, time.monotonic() + seconds
+    while time.monotonic() < until:
+        started = time.monotonic()
+        torch.nn.functional.conv2d(x, weight, padding=1)
+        best = max(best, 2 * 9 * channels**2 * size**2 / (time.monotonic() - started))
+    return best
+
+
 def sgemm_rate(seconds: float = 1.0, size: int = 1536) -> float:
     """Measured peak of fp32 matrix products in FLOP/s, with the threads torch has now."""
     a, b = torch.rand(size, size), torch.rand(size, size)
