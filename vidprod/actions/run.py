@@ -31,14 +31,17 @@ class Context:
         settings: of the installation.
         control: progress and cancellation.
         model: a network other than the setting's, where the action has a choice.
-        debug: extra pictures beside the output, where the action draws some.
     """
 
     device: torch.device
     settings: Settings = field(default_factory=settings)
     control: Control = field(default_factory=Control)
     model: str | None = None
-    debug: Path | None = None
+
+    @property
+    def batch(self) -> int:
+        """Pictures at a time; on the CPU at least one for each core."""
+        return self.settings.batch if self.device.type != "cpu" else max(self.settings.batch, torch.get_num_threads())
 
     @classmethod
     def make(cls, device: str | None = None, **rest: Any) -> Context:

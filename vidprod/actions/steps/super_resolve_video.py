@@ -51,7 +51,7 @@ def render(params: SuperResolveVideoParams, plan: UpscalePlan, output: Path, con
         audio_from=params.video_url,
         device=context.device,
     )
-    with VideoReader(params.video_url, info=info, device=context.device, batch=context.settings.batch) as reader:
+    with VideoReader(params.video_url, info=info, device=context.device, batch=context.batch) as reader:
         with writer:
             frames = run_render(reader, [op], writer, control=context.control, total=info.frame_count)
         return Rendered(frames, (*reader.stats.notes(), *writer.notes()))
