@@ -137,6 +137,12 @@ def test_bad_options_end_with_one_line_and_no_output(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_missing_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, name in (([], "IN"), ([tiny], "output")):
+        assert run("super-resolve-video", *arguments) == 2
+        assert capsys.readouterr().err.startswith(f"MissingParameter: {name} is required")
+
+
 def test_an_output_folder_that_is_not_there(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("super-resolve-video", tiny, "-o", tmp_path / "no" / "out.mp4", "--device", "cpu") == 2
     assert capsys.readouterr().err.startswith("InternalServerError: ")

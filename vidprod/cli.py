@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line. Exit code 0, or 2 with one line `Code: message` on stderr."""
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except MissingArgumentError as error:
+        name = error.argument.name.lstrip("-") if error.argument else "a parameter"
+        _fail(f"MissingParameter: {name} is required; see vidprod {' '.join(error.command_chain or ())} --help")
     except CycloptsError as error:
         _fail(f"InvalidParameter: {' '.join(str(error).split())}")
     except VidprodError as error:
@@ -89,11 +92,11 @@ def _command(spec: ActionSpec[Any], *, cloud_names: bool) -> Callable[..., None]
         positional = name in files and not cloud_names
         names = ("IN",) if positional else (f"--{parameter.name.replace('_', '-')}",)
         annotation = _annotated(get_args(parameter.annotation)[0], names, _help(spec.params.model_fields[name]))
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if positional else inspect.Parameter.KEYWORD_ONLY
+        kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
         parameters.append(parameter.replace(annotation=annotation, kind=kind))
     own_options = _own_options(spec)
     parameters = sorted([*parameters, *own_options], key=lambda p: p.kind)
-    positional_names = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    positional_names = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY]
     command.__name__ = spec.snake_name
     command.__doc__ = spec.summary
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
