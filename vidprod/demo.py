@@ -39,7 +39,9 @@ def main() -> int:
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 2
-    table = Table("action", "status", "seconds", "result", "before | after", title=f"vidprod demo: {video.name}")
+    table = Table(title=f"vidprod demo: {video.name}")
+    for head in ("action", "status", "seconds", "result", "before | after"):
+        table.add_column(head, overflow="fold")  # paths are there to be copied
     for row in rows:
         table.add_row(*row)
     console.print(table)
