@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.helpers import assert_same_picture, decode, noise, psnr, stream
 from tests.ops.test_render import Collect
 from vidprod.errors import InvalidParameter
 from vidprod.media.frames import Frames
+from vidprod.media.probe import probe
 from vidprod.models.registry import MODELS, ModelSpec, fill
 from vidprod.models.span import SPAN
 from vidprod.ops import upscale
@@ -25,6 +27,7 @@ from vidprod.ops.upscale import (
     Upscale,
     UpscalePlan,
     UpscaleShot,
+    bits_per_pixel,
     compression_blend,
 )
 
@@ -202,6 +205,15 @@ def test_the_blend_rises_with_the_quantiser_and_falls_with_the_bits() -> None:
     by_bits = [compression_blend(None, b) for b in (0.01, 0.1, 0.5, 2.0, 12.0)]
     assert by_bits == sorted(by_bits, reverse=True)
     assert 0 <= compression_blend(None, None) <= 1
+
+
+def test_a_bit_of_a_better_codec_counts_more(bikes: Path) -> None:
+    info = probe(bikes)
+    plain = bits_per_pixel(info)
+    assert plain == pytest.approx(404_874 / (25 * 640 * 272), rel=1e-3)
+    better = bits_per_pixel(dataclasses.replace(info, codec="hevc"))
+    assert better == pytest.approx(1.8 * plain)
+    assert bits_per_pixel(dataclasses.replace(info, bit_rate=None)) is None
 
 
 @pytest.mark.parametrize(
