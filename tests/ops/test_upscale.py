@@ -210,6 +210,7 @@ def test_the_blend_rises_with_the_quantiser_and_falls_with_the_bits() -> None:
 def test_a_bit_of_a_better_codec_counts_more(bikes: Path) -> None:
     info = probe(bikes)
     plain = bits_per_pixel(info)
+    assert plain is not None
     assert plain == pytest.approx(404_874 / (25 * 640 * 272), rel=1e-3)
     better = bits_per_pixel(dataclasses.replace(info, codec="hevc"))
     assert better == pytest.approx(1.8 * plain)
