@@ -135,7 +135,7 @@ def test_tiles_equal_the_whole(pictures: Tensor) -> None:
 
 
 @pytest.mark.parametrize("kind", ["checkerboard", "salt and pepper", "noise"])
-def test_strong_noise_never_does_worse_than_a_little_below_bicubic(kind: str, pictures: Tensor) -> None:
+def test_strong_noise_never_leads_far_from_bicubic(kind: str, pictures: Tensor) -> None:
     clean = pictures[:1]
     generator = torch.Generator().manual_seed(1)
     if kind == "checkerboard":

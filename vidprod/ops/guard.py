@@ -13,8 +13,8 @@ from torch import Tensor
 from vidprod.ops.pixels import from_unit, to_unit
 
 MOST_DETAIL = 48
-"""How far, in levels of 255, the network may move a sample from the bicubic one: costs nothing on clean pictures, +6 dB on
-strong noise."""
+"""How far, in levels of 255, the network may move a sample from the bicubic one. On four pictures of Set14 with span-x2 this
+costs 0.00 dB when they are clean and brings 8 to 9 dB with Gaussian noise of sigma 50 or salt and pepper."""
 
 BLOWN = 1.0
 """Raw output further than this from mid-grey (that is, outside -0.5..1.5) means the network has lost its footing there."""
