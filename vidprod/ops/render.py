@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,15 +10,8 @@ from torch import Tensor
 from vidprod.control import Control
 from vidprod.errors import BusyError
 from vidprod.media.frames import Frames
-from vidprod.media.overlap import Background, prefetch
+from vidprod.media.overlap import Background, Sink, prefetch
 from vidprod.ops.op import Analysis, Op, PlanT, Shrinkable, windowed
-
-
-class Sink(Protocol):
-    """Where rendered pictures go: a `VideoWriter`, or a list in a test."""
-
-    def write(self, frames: Frames) -> None:
-        """Takes the next pictures."""
 
 
 def analyse(
@@ -35,7 +27,7 @@ def analyse(
 def render(
     source: Iterable[Frames],
     ops: Sequence[Op],
-    sink: Sink,
+    sink: Sink[Frames],
     *,
     cuts: Sequence[int] = (),
     start: int = 0,
@@ -49,6 +41,7 @@ def render(
         source: batches in order; for a part of a video it must begin `preroll(ops)` pictures before `start`, and end as
             many after `stop`, so that the part equals the same pictures of a whole rendering.
         cuts: numbers of the first pictures of shots; no op sees across one.
+        sink: where rendered pictures go: a `VideoWriter`, or a list in a test.
         start, stop: numbers of the pictures wanted (half open).
         total: how many pictures will come out, for the progress report.
 
