@@ -7,7 +7,7 @@ as `InternalServerError`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class VidprodError(Exception):
@@ -116,3 +116,9 @@ class BusyError(VidprodError):
 
 class Cancelled(Exception):
     """The user asked for the work to stop. Not a failure, hence not a `VidprodError`."""
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:96]}...{text[-1]}"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 from pydantic_core import ErrorDetails
 
-from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter
+from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter, shown
 
 if TYPE_CHECKING:
     from vidprod.actions.run import Context, Rendered
@@ -139,9 +139,3 @@ def documented(
     if kind.endswith(("_parsing", "_type")) or kind == "int_from_float":
         return InvalidParameterFormat(message)
     return InvalidParameter(message)
-
-
-def shown(value: Any) -> str:
-    """A value for a message, cut where it would fill the screen."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:96]}...{text[-1]}"

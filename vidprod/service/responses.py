@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from vidprod.errors import InvalidParameterFormat, VidprodError
+from vidprod.jobs.status import JobStatus
 from vidprod.service.errors import Throttled
 from vidprod.service.request import SignedRequest
 
@@ -36,27 +37,6 @@ class Format(StrEnum):
     def content_type(self) -> str:
         """Clients choose their parser by it, to the letter."""
         return "application/json;charset=utf-8" if self is Format.JSON else "text/xml;charset=utf-8"
-
-
-class JobStatus(StrEnum):
-    """States of a job as clients see them. The last four are final: the answer does not change any more."""
-
-    QUEUING = "QUEUING"
-    PROCESSING = "PROCESSING"
-    PROCESS_SUCCESS = "PROCESS_SUCCESS"
-    PROCESS_FAILED = "PROCESS_FAILED"
-    TIMEOUT_FAILED = "TIMEOUT_FAILED"
-    LIMIT_RETRY_FAILED = "LIMIT_RETRY_FAILED"
-
-    @property
-    def final(self) -> bool:
-        """Whether the job has ended."""
-        return self not in (JobStatus.QUEUING, JobStatus.PROCESSING)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the job has ended without a result."""
-        return self.final and self is not JobStatus.PROCESS_SUCCESS
 
 
 @dataclass(frozen=True)

@@ -22,24 +22,22 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from vidprod.actions.spec import FileUrl, documented, shown
-from vidprod.errors import FileURL, InvalidParameter, InvalidParameterFormat, MissingParameter
+from vidprod.actions.spec import FileUrl, documented
+from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter, shown
 from vidprod.service.errors import mandatory
+from vidprod.storage.urls import check_url
 
 MAX_INDEX = 1000
 MAX_DIGITS = 40
-MAX_URL = 8192
 _DEPTH = 8  # of objects in lists in objects
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INDEX = re.compile(r"-?[0-9]+")
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
-_SCHEMES = re.compile(r"^(?:https?://)+(?=https?://)", re.IGNORECASE)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -65,32 +63,6 @@ def read(model: type[ModelT], parameters: Mapping[str, str]) -> ModelT:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise documented(first, run.wire_name(first["loc"])) from None
-
-
-def check_url(url: str) -> str:
-    """The URL, with a doubled scheme collapsed.
-
-    A client that uploaded a file to `http://host` prefixes that with `http://` once more. Characters beyond ASCII are refused, and
-    so are blanks, control characters and backslashes, which different readers of URLs understand differently.
-
-    Raises:
-        FileURL: says what is wrong.
-    """
-    if not url.isascii():
-        raise FileURL(f"{shown(url)} holds characters outside ASCII; percent-encode them")
-    url = _SCHEMES.sub("", url)
-    if len(url) > MAX_URL:
-        raise FileURL(f"{shown(url)} has {len(url)} characters; at most {MAX_URL} are taken")
-    if re.search(r"[\x00-\x20\x7f\\]", url):
-        raise FileURL(f"{shown(url)} holds blanks, control characters or backslashes; percent-encode them")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise FileURL(f"{shown(url)} is not a valid URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise FileURL(f"{shown(url)} is not a valid URL: it must begin with http:// or https:// and a host")
-    return url
 
 
 # --- scalars ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Durable jobs: accepted once, run on a warm process per device, ended exactly once."""
