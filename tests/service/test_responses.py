@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.service.signing import header_signed, query_signed
 from vidprod.errors import FileDecode, InvalidParameter, InvalidParameterFormat, VidprodError
+from vidprod.jobs.status import JobStatus
 from vidprod.service.errors import SignatureMismatch, Throttled
 from vidprod.service.request import FORM, SignedRequest
 from vidprod.service.responses import (
     Format,
-    JobStatus,
     choose_format,
     failure,
     job,

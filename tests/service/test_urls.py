@@ -5,7 +5,8 @@ import pytest
 from tests.service.models import URL, EraseVideoLogo, GenerateVideo, Scalars
 from vidprod.actions.spec import Params, VideoUrl
 from vidprod.errors import FileURL
-from vidprod.service.values import check_url, read
+from vidprod.service.values import read
+from vidprod.storage.urls import check_url
 
 
 @pytest.mark.parametrize(
