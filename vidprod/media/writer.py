@@ -140,6 +140,22 @@ class VideoWriter:
             for picture, pts in zip(self._pictures(frames), frames.pts, strict=True):
                 self._encode(picture, pts, frames.time_base)
 
+    def prepared(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A decoded picture in the encoder's format, size and colour; the same object if it is so already."""
+        source = tags_of(frame, self._like.color.resolved(self._like.height))
+        same = (frame.width, frame.height, frame.format.name) == (*self._coded_size(), self._pix_fmt)
+        if same and (source.range, source.matrix) == (self._tags.range, self._tags.matrix):
+            return frame
+        pts, time_base = frame.pts, frame.time_base
+        frame = self._convert(frame, source)
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+    @property
+    def tags(self) -> ColorTags:
+        """What the numbers of a `prepared` picture mean; resolved."""
+        return self._tags
+
     def write_native(self, frame: av.VideoFrame) -> None:
         """Encodes a picture as a decoder gave it, without any conversion if format, size and colour agree.
 
@@ -149,13 +165,9 @@ class VideoWriter:
             raise ValueError("an encoder on a GPU takes Frames only; leave out device= to encode decoded pictures")
         assert frame.pts is not None
         assert frame.time_base is not None
-        source = tags_of(frame, self._like.color.resolved(self._like.height))
-        same = (frame.width, frame.height, frame.format.name) == (*self._coded_size(), self._pix_fmt)
+        pts, time_base = frame.pts, Fraction(frame.time_base)
         with self._pending.reported():
-            pts, time_base = frame.pts, Fraction(frame.time_base)
-            if not same or (source.range, source.matrix) != (self._tags.range, self._tags.matrix):
-                frame = self._convert(frame, source)
-            self._encode(frame, pts, time_base)
+            self._encode(self.prepared(frame), pts, time_base)
 
     def close(self) -> None:
         """Writes what is still inside the encoder and the rest of the companions, and moves the file to its name."""
