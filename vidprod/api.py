@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidprod.actions import ACTIONS
+from vidprod.actions.naming import default_output, find
 from vidprod.actions.spec import ActionSpec
 from vidprod.control import Control, Progress
 from vidprod.errors import InvalidParameter
@@ -58,10 +59,14 @@ def run(
     if model is not None and not spec.models:
         raise InvalidParameter(f"model is {model!r}: {spec.name} has no choice of networks")
     data = read_plan(Path(plan)) if isinstance(plan, str | Path) else None if plan is None else dict(plan)
-    context = Context.make(device, model=model, control=Control(progress, cancelled or (lambda: False)))
+    stop = cancelled or (lambda: False)
+    context = Context.make(device, model=model, control=Control(progress, stop))
     target = Path(output) if output is not None else default_output(spec, checked)
     with ExitStack() as stack:
-        local = {name: str(stack.enter_context(fetched(getattr(checked, name)))) for name in checked.file_fields()}
+        local = {
+            name: str(stack.enter_context(fetched(getattr(checked, name), cancelled=stop)))
+            for name in checked.file_fields()
+        }
         return run_action(spec, checked.model_copy(update=local), target, context, plan=data)
 
 
@@ -72,26 +77,6 @@ def call(action: str, /, *, output: PathLike | None = None, device: str | None =
     {'VideoUrl': 'in-super-resolve-video.mp4'}
     """
     return run(action, params, output=output, device=device).data()
-
-
-def find(action: str) -> ActionSpec[Any]:
-    """The action of this name; raises InvalidParameter listing those there are."""
-    try:
-        return ACTIONS[action]
-    except KeyError:
-        raise InvalidParameter(f"action is {action!r}, must be one of {', '.join(ACTIONS)}") from None
-
-
-def default_output(spec: ActionSpec[Any], params: Any) -> Path:
-    """A name in the current folder that is still free."""
-    first = next(iter(params.file_fields()), None)
-    stem = Path(str(getattr(params, first)).split("?")[0]).stem if first else "video"
-    base, number = f"{stem}-{spec.kebab_name}", 1
-    while True:
-        path = Path(base + ("" if number == 1 else f"-{number}") + spec.suffixes[0])
-        if not path.exists():
-            return path
-        number += 1
 
 
 def _function(spec: ActionSpec[Any]) -> Callable[..., Result]:

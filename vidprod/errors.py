@@ -92,6 +92,12 @@ class FileURL(InvalidFile):
     code = "InvalidFile.URL"
 
 
+class FileUnsafe(InvalidFile):
+    """The URL is refused for safety: it leads to an address that is not a public one."""
+
+    code = "InvalidFile.Unsafe"
+
+
 class InternalError(VidprodError):
     """The server's own fault: a full disk, an unwritable folder."""
 

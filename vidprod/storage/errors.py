@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidprod.errors import VidprodError
+from vidprod.errors import InternalError, VidprodError
 
 
 class StorageError(VidprodError):
@@ -55,3 +55,7 @@ class TooSmall(StorageError):
     """An upload shorter than its policy allows: an empty one."""
 
     code = "EntityTooSmall"
+
+
+class StoreFailed(InternalError):
+    """The store itself failed: a full disk, a service that does not answer. Trying again later may help."""

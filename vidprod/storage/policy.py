@@ -157,16 +157,20 @@ def own_key(url: str, hosts: Collection[str]) -> str | None:
 
     Args:
         url: checked, its doubled scheme collapsed; a query is left aside.
-        hosts: this server's, with their ports, lower case.
+        hosts: this server's, with their ports unless these are the usual ones.
 
     Raises:
         InvalidObjectName: a URL of this server with an impossible key.
     """
     parts = urlsplit(url)
-    if parts.netloc.lower() not in hosts:
+    if _usual(parts.netloc, parts.scheme) not in {_usual(host, parts.scheme) for host in hosts}:
         return None
     key = decode_path(parts.path)[1:] if parts.path else ""
     if not key:
         raise InvalidObjectName("The URL names no object of this server.")
     check_key(key)
     return key
+
+
+def _usual(host: str, scheme: str) -> str:
+    return host.lower().removesuffix(":443" if scheme == "https" else ":80")

@@ -36,3 +36,14 @@ def check_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise FileURL(f"{shown(url)} is not a valid URL: it must begin with http:// or https:// and a host")
     return url
+
+
+def told(url: str) -> str:
+    """A URL for messages: without user and query, which may hold secrets, and not too long.
+
+    >>> told("http://user:password@host:80/a.mp4?Signature=abc")
+    'http://host:80/a.mp4'
+    """
+    parts = urlsplit(url)
+    text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return text if len(text) <= 200 else text[:197] + "..."
