@@ -1,80 +1,36 @@
-"""The command line: one command per action, made from the registry, and a few for the installation itself."""
+"""One command per action, made from the registry."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from cyclopts import App, Parameter
 from pydantic.fields import FieldInfo
 from rich.console import Console
-from rich.table import Table
 
-from vidprod import __version__, api
+from vidprod import api
 from vidprod.actions import ACTIONS
 from vidprod.actions.spec import ActionSpec
-from vidprod.errors import Cancelled, VidprodError
 from vidprod.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from vidprod.actions.run import Result
 
-FAILED = 2
-INTERRUPTED = 130
 
-app = App(name="vidprod", help="Self-hosted video production.", version=__version__, version_flags=["--version"])
-
-
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Runs the command line. Exit code 0, or 2 with one line `Code: message` on stderr."""
-    try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except MissingArgumentError as error:
-        name = error.argument.name.lstrip("-") if error.argument else "a parameter"
-        _fail(f"MissingParameter: {name} is required; see vidprod {' '.join(error.command_chain or ())} --help")
-    except CycloptsError as error:
-        _fail(f"InvalidParameter: {' '.join(str(error).split())}")
-    except VidprodError as error:
-        _fail(f"{error.code}: {error.message}")
-    except (Cancelled, KeyboardInterrupt):
-        print("Cancelled: nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except Exception as error:
-        if os.environ.get("VIDPROD_DEBUG"):
-            raise
-        _fail(
-            f"InternalServerError: {type(error).__name__}: {' '.join(str(error).split())} (VIDPROD_DEBUG=1 tells more)"
-        )
-    sys.exit(0)
-
-
-def _fail(line: str) -> NoReturn:
-    print(line, file=sys.stderr)
-    sys.exit(FAILED)
-
-
-@app.command
-def models() -> None:
-    """Lists the networks that `--model` and the settings can name."""
-    from vidprod.models.registry import MODELS
-    from vidprod.ops.upscale import ADAPTIVE
-
-    table = Table("name", "scale", "licence", "what it is for", box=None)
-    table.add_row(
-        ADAPTIVE, "2x", "Apache-2.0", "the default: span-x2 and span-x2-video, blended per shot by its compression"
-    )
-    for spec in MODELS.values():
-        table.add_row(spec.name, f"{spec.scale}x", spec.licence, spec.summary)
-    Console().print(table)
+def add_to(app: App) -> None:
+    """Adds the command of every action."""
+    for spec in ACTIONS.values():
+        app.command(_command(spec, cloud_names=False), name=spec.kebab_name)
+        # The cloud's own spelling works too: vidprod SuperResolveVideo --VideoUrl in.mp4 -o out.mp4
+        app.command(_command(spec, cloud_names=True), name=spec.name, show=False)
 
 
 def _command(spec: ActionSpec[Any], *, cloud_names: bool) -> Callable[..., None]:
@@ -196,9 +152,3 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-for _spec in ACTIONS.values():
-    app.command(_command(_spec, cloud_names=False), name=_spec.kebab_name)
-    # The cloud's own spelling works too: vidprod SuperResolveVideo --VideoUrl in.mp4 -o out.mp4
-    app.command(_command(_spec, cloud_names=True), name=_spec.name, show=False)
