@@ -1,4 +1,4 @@
-# The whole workflow: make install | check | test | bench | demo
+# The whole workflow: make install | check | test | bench | demo | serve
 # (test-slow adds the tests that take longer; format mends the style.)
 # Nothing is reinstalled unless pyproject.toml changed. PYTHON chooses the interpreter (3.11 or 3.12).
 
@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 DEMO := demo
 VIDEO ?=
 
-.PHONY: install check test test-slow bench demo format clean
+.PHONY: install check test test-slow bench demo serve format clean
 
 install: $(STAMP)
 
@@ -41,6 +41,9 @@ bench: install
 
 demo: install
 	$(BIN)/python -m vidprod.demo --output $(DEMO) $(if $(VIDEO),--video "$(VIDEO)")
+
+serve: install
+	$(BIN)/vidprod serve
 
 format: install
 	$(BIN)/ruff check --fix .

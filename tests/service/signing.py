@@ -71,6 +71,7 @@ def header_signed(
     secret: str = SECRET,
     unsigned: tuple[str, ...] = (),
     algorithm: str = "ACS3-HMAC-SHA256",
+    key: str = KEY,
     **changes: str | None,
 ) -> SignedRequest:
     """An ACS3 request. `changes` are to headers, with underscores for hyphens; None takes one away, before signing."""
@@ -90,7 +91,7 @@ def header_signed(
     canonical = f"{method}\n/\n{pairs}\n{lines}\n{';'.join(signed)}\n{kept.get('x-acs-content-sha256', '')}"
     text = f"{algorithm}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    authorization = f"{algorithm} Credential={KEY},SignedHeaders={';'.join(signed)},Signature={signature}"
+    authorization = f"{algorithm} Credential={key},SignedHeaders={';'.join(signed)},Signature={signature}"
     target = f"/?{urlencoded(query)}" if query else "/"
     return SignedRequest.parse(method, target, [*kept.items(), ("Authorization", authorization)], body)
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.service.signing import NOW, query_signed, secret_of
+from vidprod.errors import InternalError
 from vidprod.service.errors import NonceUsed, Throttled
-from vidprod.service.nonces import REMEMBERED, MemoryNonces, use_once
+from vidprod.service.nonces import REMEMBERED, FileNonces, MemoryNonces, NonceStore, use_once
 from vidprod.service.signature import WINDOW, verify
 
 
@@ -65,17 +69,23 @@ def test_a_full_store_refuses_rather_than_forgets(clock: Clock) -> None:
     assert store.use("a", "3", until + REMEMBERED)
 
 
-def test_of_many_threads_one_wins() -> None:
+@pytest.mark.parametrize("kind", ["memory", "file", "two of one file"])
+def test_of_many_threads_one_wins(kind: str, tmp_path: Path) -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        store = MemoryNonces()
+        stores: list[NonceStore] = (
+            [MemoryNonces()] if kind == "memory" else [FileNonces(tmp_path / "n") for _ in range(1 + (kind != "file"))]
+        )
         until = datetime.now(UTC) + REMEMBERED
         with ThreadPoolExecutor(8) as pool:
-            wins = list(pool.map(lambda n: store.use("a", str(n % 100), until), range(800)))
+            wins = list(pool.map(lambda n: stores[n % len(stores)].use("a", str(n // 2 % 100), until), range(800)))
     finally:
         sys.setswitchinterval(interval)
-    assert sum(wins) == len(store) == 100
+        for store in stores:
+            if isinstance(store, FileNonces):
+                store.close()
+    assert sum(wins) == 100
 
 
 def test_a_long_nonce_takes_no_more_room(clock: Clock) -> None:
@@ -90,3 +100,65 @@ def test_a_replayed_request_is_refused(clock: Clock) -> None:
     use_once(store, caller, NOW)
     with pytest.raises(NonceUsed, match="Specified signature nonce was used already"):
         use_once(store, verify(query_signed(), secret_of, NOW), NOW)
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "nonces.sqlite"
+
+
+def test_a_file_remembers_what_another_process_used(path: Path, clock: Clock) -> None:
+    until = NOW + REMEMBERED
+    with closing(FileNonces(path, clock)) as first, closing(FileNonces(path, clock)) as second:
+        assert first.use("a", "n", until)
+        assert not first.use("a", "n", until)
+        assert not second.use("a", "n", until)
+        assert second.use("an", "", until)
+    with closing(FileNonces(path, clock)) as third:
+        assert not third.use("an", "", until)
+
+
+def test_a_file_forgets_after_the_time_and_not_before(path: Path, clock: Clock) -> None:
+    with closing(FileNonces(path, clock)) as store:
+        for number in range(1000):
+            assert store.use("a", str(number), NOW + (REMEMBERED if number % 2 else timedelta(minutes=1)))
+        clock.now = NOW + timedelta(minutes=2)
+        for number in range(1000, 2000):
+            assert store.use("a", str(number), clock.now + REMEMBERED)
+        for number in range(1, 1000, 2):
+            assert not store.use("a", str(number), NOW + REMEMBERED)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM nonces").fetchone() == (1500,)
+
+
+@pytest.mark.parametrize("content", [b"nothing of the kind" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_a_damaged_file_is_put_aside(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with closing(FileNonces(path)) as store:
+        assert store.use("a", "n", datetime.now(UTC) + REMEMBERED)
+        assert not store.use("a", "n", datetime.now(UTC) + REMEMBERED)
+    assert path.with_name("nonces.sqlite.damaged").read_bytes() == content
+
+
+def test_a_file_that_is_damaged_in_use(path: Path, clock: Clock) -> None:
+    until = NOW + REMEMBERED
+    with closing(FileNonces(path, clock)) as store:
+        for number in range(3000):
+            store.use("a", str(number), until)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        found = [store.use("b", str(number), until) for number in range(500)]
+        assert all(found)
+        assert not any(store.use("b", str(number), until) for number in range(500))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(InternalError, match="nonces"):
+        FileNonces(tmp_path / "absent" / "nonces.sqlite")

@@ -54,6 +54,22 @@ class RequestTooLarge(GatewayError):
     text = "The request is too large."
 
 
+class HeadersTooLarge(GatewayError):
+    """The request line and the headers are longer than the server takes."""
+
+    code = "RequestHeaderFieldsTooLarge"
+    status = 431
+    text = "The headers of the request are too large."
+
+
+class RequestTimeout(GatewayError):
+    """The request did not arrive in the time allowed."""
+
+    code = "RequestTimeout"
+    status = 408
+    text = "The request did not arrive completely in the time allowed."
+
+
 class UnknownAccessKey(GatewayError):
     """There is no such access key."""
 

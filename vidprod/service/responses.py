@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from vidprod.errors import InvalidParameterFormat, VidprodError
 from vidprod.jobs.status import JobStatus
-from vidprod.service.errors import Throttled
+from vidprod.service.errors import Throttled, UnsupportedMethod
 from vidprod.service.request import SignedRequest
 
 ACCEPTED = "The task has been submitted; call GetAsyncJobResult with this RequestId as JobId to get the result."
@@ -46,6 +46,18 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Coded(Protocol):
+    """What an error tells a client."""
+
+    @property
+    def code(self) -> str:
+        """A documented one."""
+
+    @property
+    def message(self) -> str:
+        """One line."""
 
 
 def new_request_id() -> str:
@@ -95,9 +107,10 @@ def failure(error: Exception, request_id: str, host: str, form: Format) -> Answe
     members = {"RequestId": request_id, "HostId": host, "Code": code, "Message": message}
     extra = {}
     if isinstance(error, Throttled) and error.retry_after:
-        extra["x-acs-retry-after"] = str(
-            error.retry_after
-        )  # clients take it for throttling whatever the code, so only here
+        # Clients take it for throttling whatever the code, so only here.
+        extra["x-acs-retry-after"] = str(error.retry_after)
+    if isinstance(error, UnsupportedMethod):
+        extra["Allow"] = "GET, POST"
     return _answer(status, "Error", members, form, request_id, extra)
 
 
@@ -111,7 +124,7 @@ def job(
     status: JobStatus,
     *,
     result: Mapping[str, Any] | None = None,
-    error: VidprodError | None = None,
+    error: Coded | None = None,
 ) -> dict[str, Any]:
     """Members of the answer of GetAsyncJobResult. A failed job is still status 200.
 
