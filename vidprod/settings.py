@@ -108,7 +108,9 @@ class Settings(BaseSettings):
     devices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         ("auto",), description="devices of the worker, one job at a time on each: cuda:0,cuda:1; auto: all GPUs, or cpu"
     )
-    job_timeout: Duration = Field(timedelta(hours=6), description="time for one job, from its start")
+    job_timeout: Duration = Field(
+        timedelta(hours=6), description="time on its device for one try of a job; fetching and waiting do not count"
+    )
     max_retries: int = Field(2, ge=0, le=20, description="further tries of a job whose process died")
     job_ttl: Duration = Field(timedelta(days=7), description="how long the answers about ended jobs are kept")
     drain_timeout: Duration = Field(

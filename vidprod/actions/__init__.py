@@ -1,13 +1,47 @@
-"""The cloud's actions: one file each, and `ACTIONS`, from which everything that names an action is derived."""
+"""The cloud's actions: one file each, and `ACTIONS`, from which everything that names an action is derived.
+
+Own actions: the environment variable VIDPROD_EXTRA_ACTIONS names modules, `mine,team.actions`, that can be imported and hold
+`ACTIONS = (ActionSpec(...), ...)`. They are served, documented and run like the others. All processes of a server must see the
+variable, and its worker must be able to import the modules.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
 from vidprod.actions import super_resolve_video
 from vidprod.actions.spec import ActionSpec
+from vidprod.errors import InvalidParameter
 
-ACTIONS: Mapping[str, ActionSpec[Any]] = MappingProxyType({spec.name: spec for spec in (super_resolve_video.SPEC,)})
+_BUILT_IN: tuple[ActionSpec[Any], ...] = (super_resolve_video.SPEC,)
+
+
+def _extra(modules: str) -> Iterator[ActionSpec[Any]]:
+    for name in filter(None, map(str.strip, modules.split(","))):
+        try:
+            specs = tuple(import_module(name).ACTIONS)
+        except (ImportError, AttributeError, TypeError) as error:
+            raise InvalidParameter(
+                f"VIDPROD_EXTRA_ACTIONS names {name!r}, which must be a module with ACTIONS = (ActionSpec(...), ...): {error}"
+            ) from error
+        for spec in specs:
+            if not isinstance(spec, ActionSpec):
+                raise InvalidParameter(f"ACTIONS of {name!r} holds {spec!r}, must hold ActionSpec only")
+            yield spec
+
+
+def _registry(specs: Iterator[ActionSpec[Any]]) -> Mapping[str, ActionSpec[Any]]:
+    found: dict[str, ActionSpec[Any]] = {}
+    for spec in specs:
+        if spec.name in found:
+            raise InvalidParameter(f"there are two actions {spec.name}; VIDPROD_EXTRA_ACTIONS must use other names")
+        found[spec.name] = spec
+    return MappingProxyType(found)
+
+
+ACTIONS = _registry(iter((*_BUILT_IN, *_extra(os.environ.get("VIDPROD_EXTRA_ACTIONS", "")))))
 """All actions by the cloud's name."""
