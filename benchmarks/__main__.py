@@ -12,8 +12,8 @@ from benchmarks.summary import summary
 from benchmarks.tables import fill
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("transcode", "sr-network", "sr-end-to-end", "sr-quality")
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+NAMES = ("transcode", "sr-network", "sr-end-to-end", "sr-quality", "inpaint-network", "service")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "models.md")
 
 
 def main() -> None:
@@ -39,7 +39,8 @@ def main() -> None:
         for document in DOCUMENTS:
             if document.exists():
                 fill(document, name, text)
-    fill(ROOT / "README.md", "summary", summary(arguments.results))
+    if not arguments.quick:
+        fill(ROOT / "README.md", "summary", summary(arguments.results))
 
 
 if __name__ == "__main__":

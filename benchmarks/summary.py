@@ -58,11 +58,28 @@ def _quality(result: dict[str, Any]) -> Iterator[Row]:
     yield "flicker, CRF 18 to 28", "bicubic", f"{flicker:.2f}x; below 1 is steadier"
 
 
+def _service(result: dict[str, Any]) -> Iterator[Row]:
+    for row in result["rows"]:
+        yield (
+            f"{row['kind']} over HTTP, {result['rate']:.0f} requests/s, a job running",
+            "clients' patience, 10 s",
+            f"p50 {row['p50_ms']:.0f} ms, p99 {row['p99_ms']:.0f} ms",
+        )
+    first = result["first_frame_ms"]
+    yield (
+        "submit to first decoded picture, warm",
+        "our decoder alone",
+        f"{first['median']:.0f} ms against {first['alone']:.0f} ms",
+    )
+    yield "memory of the idle API process", "target 300 MiB", f"{result['idle_rss_mib']:.0f} MiB"
+
+
 _PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "transcode": _transcode,
     "sr-network": _network,
     "sr-end-to-end": _end_to_end,
     "sr-quality": _quality,
+    "service": _service,
 }
 
 

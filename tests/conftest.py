@@ -11,6 +11,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.helpers import decode, write_clip
+from tests.serving import Server, site
+
 CUDA = torch.cuda.is_available()
 
 # Tests run beside other work: how long one example takes says nothing.
@@ -78,6 +81,32 @@ def bunny() -> Path:
 def clip() -> Path:
     """120 pictures of 176x144 at 29.97/s, H.264, sample aspect ratio 128:117."""
     return _package_clip("carphone_pristine.mp4")
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """A folder with `six.mp4`: six real pictures of 96x64, which every action is done with at once."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_clip(folder / "six.mp4", [picture[40:104, 40:136] for picture in decode(clip, 6)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def inputs_url(inputs: Path) -> Iterator[str]:
+    """Where a plain HTTP server has the folder `inputs`."""
+    with site(inputs) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server, for all tests that do not harm it."""
+    server = Server(tmp_path_factory.mktemp("server") / "data")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture(scope="session")

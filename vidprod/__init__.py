@@ -16,12 +16,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PLAIN = ("call", "run")
+_ELSEWHERE = {"Client": "client", "JobAnswer": "client", "RemoteResult": "client"}
 
 
 def __getattr__(name: str) -> Any:
     # Submodules are found by the import system itself; asking it here first keeps half-imported ones from recursing.
     if name.startswith("_") or find_spec(f"{__name__}.{name}") is not None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _ELSEWHERE:
+        return getattr(import_module(f".{_ELSEWHERE[name]}", __name__), name)
     api = import_module(".api", __name__)
     if name in _PLAIN:
         return getattr(api, name)
@@ -32,4 +35,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return ["__version__", *_PLAIN, *import_module(".api", __name__).FUNCTIONS]
+    return ["__version__", *_PLAIN, *_ELSEWHERE, *import_module(".api", __name__).FUNCTIONS]

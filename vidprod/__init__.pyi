@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from vidprod.actions.run import Result
+from vidprod.client import Client as _Client
+from vidprod.client import JobAnswer as JobAnswer
+from vidprod.client import RemoteResult as RemoteResult
 from vidprod.control import Progress
 
 __version__: str
@@ -35,3 +38,14 @@ def super_resolve_video(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
+
+class Client(_Client):
+    def super_resolve_video(
+        self,
+        *,
+        video_url: str,
+        bit_rate: int | None = None,
+        output: str | Path | None = None,
+        timeout: float | None = None,
+        progress: Callable[[JobAnswer], None] | None = None,
+    ) -> RemoteResult: ...

@@ -1,7 +1,7 @@
-"""`make demo`: from nothing to a result you can look at.
+"""`make demo`: from nothing to results you can look at.
 
-Runs the actions on a small real clip (yours with VIDEO=path), writes the results and a before/after picture of each, and prints a
-table.
+Starts a server of its own, sends every action through its HTTP API on a small real clip (yours with VIDEO=path), waits, downloads
+the results, makes a before/after picture of each, and prints a table. At the end the server is gone; the results stay.
 """
 
 from __future__ import annotations
@@ -9,20 +9,33 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from vidprod import api
-from vidprod.actions.run import Result
+from vidprod.actions import ACTIONS
+from vidprod.actions.spec import ActionSpec
+from vidprod.client import Client, JobAnswer
 from vidprod.errors import VidprodError
+from vidprod.local import LocalServer
 from vidprod.media.probe import probe
 from vidprod.media.reader import VideoReader
-from vidprod.progress import ProgressDisplay
+
+SAMPLES: Mapping[str, Mapping[str, Any]] = {}
+"""Parameters besides the video, for actions that need some."""
+
+DONE = "done"
+
+LARGEST_CROP = (540, 640)
+"""Height and width of what is shown of a picture."""
 
 
 def main() -> int:
@@ -31,11 +44,19 @@ def main() -> int:
     parser.add_argument("--video", type=Path, help="your own clip (default: a small built-in one)")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for the results")
     arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console()
+    video: Path = arguments.video or _built_in()
+    if not video.is_file():  # told before a server is started for it
+        print(f"InvalidFile.Download: {video} is not a file", file=sys.stderr)
+        return 2
+    arguments.output.mkdir(parents=True, exist_ok=True)
     try:
-        video = arguments.video or _built_in()
-        rows = [_super_resolve(video, arguments.output, console)]
+        with tempfile.TemporaryDirectory(prefix="vidprod-demo-") as folder:
+            console.print("Starting a server ...")
+            with LocalServer(Path(folder) / "data") as server, server.client() as client:
+                console.print(f"It serves on {server.url}; the first job waits for the networks to be loaded.")
+                url = client.upload(video)
+                rows = [_one(client, spec, video, url, arguments.output, console) for spec in ACTIONS.values()]
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 2
@@ -45,7 +66,7 @@ def main() -> int:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    return 0
+    return 0 if all(row[1] == DONE for row in rows) else 2
 
 
 def _built_in() -> Path:
@@ -56,30 +77,58 @@ def _built_in() -> Path:
     return Path(spec.origin).parent / "datasets" / "data" / "carphone_pristine.mp4"
 
 
-def _super_resolve(video: Path, folder: Path, console: Console) -> tuple[str, ...]:
+def _one(
+    client: Client, spec: ActionSpec[Any], video: Path, url: str, folder: Path, console: Console
+) -> tuple[str, ...]:
+    """A row of the table: one action, from the submit to the picture."""
+    output = folder / f"{spec.kebab_name}{spec.suffixes[0]}"
     started = time.monotonic()
-    with ProgressDisplay(console) as display:
-        result = api.run(
-            "SuperResolveVideo", {"VideoUrl": str(video)}, output=folder / "super-resolve-video.mp4", progress=display
-        )
-    picture = folder / "super-resolve-video.png"
-    _side_by_side(video, result, picture)
-    return ("SuperResolveVideo", "done", f"{time.monotonic() - started:.1f}", str(result.video), str(picture))
+    with Progress(
+        TextColumn("{task.description:<24}{task.fields[status]:<16}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bars:
+        task = bars.add_task(spec.name, total=1.0, status="")
+
+        def show(answer: JobAnswer) -> None:
+            bars.update(task, status=str(answer.status), completed=answer.progress or 0)
+
+        try:
+            result = client.run(spec.name, sample(spec, url), output=output, progress=show)
+        except VidprodError as error:
+            return (spec.name, f"{error.code}: {error.message}", f"{time.monotonic() - started:.1f}", "", "")
+    seconds = time.monotonic() - started
+    picture = output.with_suffix(".png")
+    _side_by_side(video, result.video, picture)
+    return (spec.name, DONE, f"{seconds:.1f}", str(result.video), str(picture))
 
 
-def _side_by_side(video: Path, result: Result, target: Path) -> None:
-    """A crop of a middle picture, before (plainly enlarged, as a player would) and after, at the size of the result."""
-    number = (probe(result.video).frame_count or 2) // 2
-    before, after = _picture(video, number), _picture(result.video, number)
-    before = cv2.resize(before, (after.shape[1], after.shape[0]), interpolation=cv2.INTER_LINEAR)
-    height, width = min(540, after.shape[0]), min(640, after.shape[1])
-    top, left = (after.shape[0] - height) // 2, (after.shape[1] - width) // 2
-    crops = [p[top : top + height, left : left + width] for p in (before, after)]
-    gap = np.full((height, 8, 3), 255, np.uint8)
-    cv2.imwrite(str(target), np.hstack([crops[0], gap, crops[1]])[:, :, ::-1])
+def sample(spec: ActionSpec[Any], url: str) -> dict[str, Any]:
+    """The parameters an action is shown with."""
+    return {**dict.fromkeys(spec.params.file_fields(), url), **SAMPLES.get(spec.name, {})}
 
 
-def _picture(video: Path, number: int) -> np.ndarray:
+def _side_by_side(video: Path, result: Path, target: Path) -> None:
+    """The middle picture before (plainly scaled to the result's height, as a player would) and after, cut where it is large."""
+    before, after = _middle(video), _middle(result)
+    width = round(before.shape[1] * after.shape[0] / before.shape[0])
+    before = cv2.resize(before, (width, after.shape[0]), interpolation=cv2.INTER_LINEAR)
+    left, right = _crop(before), _crop(after)
+    gap = np.full((right.shape[0], 8, 3), 255, np.uint8)
+    cv2.imwrite(str(target), np.hstack([left, gap, right])[:, :, ::-1])
+
+
+def _crop(picture: np.ndarray) -> np.ndarray:
+    height, width = (min(size, most) for size, most in zip(picture.shape[:2], LARGEST_CROP, strict=True))
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return picture[top : top + height, left : left + width]
+
+
+def _middle(video: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB."""
+    number = (probe(video).frame_count or 2) // 2
     with VideoReader(video, start=number, stop=number + 1, batch=1, bits=8) as reader:
         frames = next(iter(reader))
     return np.ascontiguousarray(frames.data[0].permute(1, 2, 0).numpy())

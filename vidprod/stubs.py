@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from vidprod import api
+from vidprod.actions import ACTIONS
+from vidprod.client import Client
 
 STUB = Path(__file__).with_name("__init__.pyi")
 
@@ -19,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from vidprod.actions.run import Result
+from vidprod.client import Client as _Client
+from vidprod.client import JobAnswer as JobAnswer
+from vidprod.client import RemoteResult as RemoteResult
 from vidprod.control import Progress
 
 __version__: str
@@ -33,18 +38,25 @@ def stub() -> str:
     """The text of the stub file."""
     parts = [_HEADER, _signature("run", api.run)]
     parts += [_signature(name, function) for name, function in api.FUNCTIONS.items()]
+    parts.append("class Client(_Client):")
+    parts += [_signature(spec.snake_name, getattr(Client, spec.snake_name), "    ") for spec in ACTIONS.values()]
     return "\n".join(parts)
 
 
-def _signature(name: str, function: Any) -> str:
+def _signature(name: str, function: Any, indent: str = "") -> str:
     lines, starred = [], False
-    for parameter in inspect.signature(function).parameters.values():
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if parameter.name == "self":
+            lines.append("    self,")
+            continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
             lines.append("    *,")
             starred = True
         default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
         lines.append(f"    {parameter.name}: {_type(parameter.annotation)}{default},")
-    return f"def {name}(\n" + "\n".join(lines) + "\n) -> Result: ...\n"
+    text = [f"def {name}(", *lines, f") -> {_type(signature.return_annotation)}: ...", ""]
+    return "\n".join(f"{indent}{line}" if line else "" for line in text)
 
 
 def _type(annotation: Any) -> str:

@@ -1,0 +1,40 @@
+"""The demonstration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.helpers import decode
+from vidprod.actions import ACTIONS
+from vidprod.demo import sample
+
+
+@pytest.mark.parametrize("name", list(ACTIONS))
+def test_every_action_can_be_shown(name: str) -> None:
+    spec = ACTIONS[name]
+    spec.params.parse(sample(spec, "http://127.0.0.1/in.mp4"))
+
+
+@pytest.mark.slow
+def test_it_leaves_results_to_look_at_and_nothing_else(inputs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vidprod.demo", "--video", str(inputs / "six.mp4"), "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["super-resolve-video.mp4", "super-resolve-video.png"]
+    assert len(decode(tmp_path / "super-resolve-video.mp4")) == 6
+    picture = cv2.imread(str(tmp_path / "super-resolve-video.png"))
+    assert picture is not None
+    assert picture.shape == (128, 2 * 192 + 8, 3)
+
+
+def test_a_video_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vidprod.demo", "--video", str(tmp_path / "none.mp4"), "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 2
+    assert done.stderr.startswith("InvalidFile.Download: ")
+    assert done.stderr.count("\n") == 1
