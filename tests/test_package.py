@@ -33,12 +33,17 @@ def test_the_wheel_holds_networks_and_weights_and_nothing_else(tmp_path: Path) -
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for folder in ("", "media/", "ops/", "actions/", "storage/", "models/", "weights/"):
-        expected = {
-            p.name for p in (ROOT / "vidprod" / folder).iterdir() if p.suffix in (".py", ".pyi", ".safetensors")
-        }
-        present = {n.removeprefix(f"vidprod/{folder}") for n in names if n.startswith(f"vidprod/{folder}")}
-        assert expected <= present, folder
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    shipped = (".py", ".pyi", ".safetensors", ".html", ".css", ".js", ".svg")
+    expected = {
+        name if name.startswith("vidprod/") else f"vidprod/{name}"
+        for name in tracked
+        if name.startswith(("vidprod/", "models/", "weights/")) and name.endswith(shipped)
+    }
+    assert len(expected) > 100
+    assert expected <= set(names)
     assert "vidprod/py.typed" in names
     assert "vidprod/weights/manifest.toml" in names
     assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"vidprod"}

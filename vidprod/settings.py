@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def kept_for(self) -> timedelta:
+        """How long files are kept: `file_ttl`, and never shorter than a link to one works."""
+        return max(self.file_ttl, self.result_ttl)
+
+    @property
     def storage_url(self) -> str:
         """`storage`, or the folder in `data`."""
         return self.storage or (self.data.absolute() / "objects").as_uri()

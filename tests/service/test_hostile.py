@@ -191,6 +191,26 @@ def test_requests_one_after_the_other_on_one_connection(front: Front) -> None:
     assert [answer.status for answer in found] == [200] * 5 + [404]
 
 
+def test_a_call_follows_a_long_body_on_the_same_connection(front: Front) -> None:
+    """Browsers upload a file and submit the job on one connection."""
+    boundary = b"--x\r\n"
+    upload = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    field = boundary + b'Content-Disposition: form-data; name="key"\r\n\r\nk\r\n'
+    file = (
+        boundary
+        + b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        + b"v" * 3_000_000
+        + b"\r\n--x--\r\n"
+    )
+    call = wire(signed("SuperResolveVideo", CLIP, host=front.host))
+    with front.connect() as connection:
+        connection.sendall(upload + f"Content-Length: {len(field + file)}\r\n\r\n".encode() + field + file)
+        first = connection.recv(1 << 16)
+        connection.sendall(call + b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        found = replies(first + read_all(connection))
+    assert [answer.status for answer in found] == [403, 200, 404]
+
+
 def test_offers_of_other_protocols(front: Front) -> None:
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"
     (answer,) = replies(front.raw(b"GET /x HTTP/1.1\r\nHost: h\r\n" + upgrade + b"\r\n"))

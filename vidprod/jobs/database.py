@@ -176,7 +176,7 @@ def create(url: str) -> None:
     with translated("the database of jobs cannot be created"):
         if path is not None:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # parameters may hold private links
                 os.close(descriptor)
             except OSError as error:

@@ -144,7 +144,7 @@ class Janitor:
     def sweep(self) -> None:
         """Deletes what is too old."""
         now = datetime.now(UTC)
-        files = self._store.sweep(self._settings.file_ttl, now)
+        files = self._store.sweep(self._settings.kept_for, now)
         old = self._queue.purge(self._settings.job_ttl, now)
         if files or old:
             log.info("swept", files=files, jobs=old)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logs.get("vidprod.jobs")
 
 LOCK_PATIENCE = 10.0  # seconds; a worker that was just killed may not be quite gone
+WARM_TRIES = 3  # starts of a device's first process; the system may have killed it for want of memory
 PREFETCHED = 1  # jobs beyond the number of devices, whose inputs are fetched meanwhile
 
 
@@ -153,10 +154,13 @@ class _Worker:
 
     def _warm(self, device: Device) -> None:
         self._made.append(device)
-        try:
-            device.warm(self._stop.finish.is_set)
-        except ChildDied as error:
-            raise InternalError(f"the process for device {device.name} does not start: {error}") from None
+        for tries_left in reversed(range(WARM_TRIES)):
+            try:
+                return device.warm(self._stop.finish.is_set)
+            except ChildDied as error:
+                if not tries_left:
+                    raise InternalError(f"the process for device {device.name} does not start: {error}") from None
+                log.warning("the process for a device ended, starting another", device=device.name, reason=str(error))
 
     def _drain(self, runner: Runner) -> None:
         limit = self._settings.drain_timeout.total_seconds()
@@ -184,7 +188,7 @@ def _alone(data: Path) -> Iterator[str]:
         InternalError: another worker is there, or the folder cannot be written.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(data / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise InternalError(f"the data folder {data.absolute()} cannot be used: {error.strerror}") from None

@@ -177,7 +177,7 @@ class AccessKeys:
     def _writing(self) -> Iterator[dict[str, AccessKey]]:
         """The keys, to be changed; what is there at the end is written. One process at a time."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self._path.with_suffix(".lock"), "a", opener=_private) as lock, self._lock:
                 _give_to_owner(lock.fileno(), self._path.parent)
                 fcntl.flock(lock, fcntl.LOCK_EX)

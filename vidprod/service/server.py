@@ -57,7 +57,7 @@ def serve(settings: Settings, *, worker: bool = True) -> int:
     context = _context(settings)
     listener = bind(settings.host, settings.port)
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs and secrets are nobody else's business
     except OSError as error:
         raise InvalidParameter(f"VIDPROD_DATA is {shown(str(settings.data))}: {error.strerror}") from None
     with contextlib.closing(listener):

@@ -28,7 +28,7 @@ def load_pair(folder: Path) -> KeyPair:
     path = folder / FILE
     with store_errors():
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(path)
         text = path.read_text("utf-8", "replace")
     try:
