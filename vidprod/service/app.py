@@ -46,7 +46,10 @@ MAX_BODY = 1 << 20
 BODY_TIMEOUT = 20.0
 """Seconds for all of it."""
 
-RPC_THREADS, IO_THREADS = 24, 16
+RPC_THREADS, POLL_THREADS, IO_THREADS = 24, 8, 16
+"""Submits wait for the disk, and together: the more of them wait, the more one commit takes along. Polls only read, and must not
+wait behind them."""
+
 MAX_WAITING = 500
 """Calls that wait for a thread; when the database is slow, more would only make everybody wait."""
 
@@ -54,17 +57,18 @@ STALE = 8.0
 """Seconds of waiting after which a call is not carried out any more. Its client, which waits for 10, is about to give up and to try
 again; it must not find two jobs then."""
 
+_POLL_ACTION = b"Action=" + POLL.encode()
 _TEXT = {"Content-Type": "text/plain;charset=utf-8"}
 _log = logs.get(__name__)
 
 
 def create_app(backend: Backend) -> Starlette:
     """The application of an installation."""
-    rpc_threads = Threads(RPC_THREADS, "rpc")
+    rpc_threads, poll_threads = Threads(RPC_THREADS, "rpc"), Threads(POLL_THREADS, "poll")
     io_threads = Threads(IO_THREADS, "io")
     objects = Objects(backend, io_threads.run)
     pages = Pages(backend, io_threads.run)
-    front = Front(backend, rpc_threads, Uploads(backend, io_threads.run), Look(pages.explorer))
+    front = Front(backend, rpc_threads, poll_threads, Uploads(backend, io_threads.run), Look(pages.explorer))
     app = Starlette(
         routes=[
             Route("/", front),
@@ -99,11 +103,12 @@ class Threads:
 class Front:
     """`/`: calls, uploads, and a page for people; for all other paths, the documented 404."""
 
-    def __init__(self, backend: Backend, threads: Threads, uploads: Uploads, page: Look) -> None:
+    def __init__(self, backend: Backend, threads: Threads, polls: Threads, uploads: Uploads, page: Look) -> None:
         self._backend = backend
         self._page = page
         self._rpc = Rpc(backend)
         self._threads = threads
+        self._polls = polls
         self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,12 +148,13 @@ class Front:
             body = await read_body(scope, receive, MAX_BODY, BODY_TIMEOUT)
         except VidprodError as error:
             problem = error
-        if self._threads.pending >= MAX_WAITING:
+        threads = self._polls if looks_like_poll(scope, body) else self._threads
+        if threads.pending >= MAX_WAITING:
             problem = Unavailable(f"{Unavailable.text} Too many calls wait to be answered.")
             request_id = responses.new_request_id()
             return Outcome(responses.failure(problem, request_id, origin.host, Format.JSON), request_id, problem.code)
         call = Call(scope["method"], target_of(scope), headers_of(scope), body, origin, problem)
-        outcome: Outcome = await self._threads.run(self._answer, call, time.monotonic() + STALE)
+        outcome: Outcome = await threads.run(self._answer, call, time.monotonic() + STALE)
         return outcome
 
     def _answer(self, call: Call, end: float) -> Outcome:
@@ -206,6 +212,13 @@ class Look:
             _log.exception("a page failed", path=scope["path"])
             answer = Answer(500, _TEXT, b"failed; the log tells more\n")
         await send_answer(send, answer)
+
+
+def looks_like_poll(scope: Scope, body: bytes) -> bool:
+    """Whether a call says that it is a poll. It is believed only for where it waits."""
+    return (
+        header(scope, "x-acs-action") == POLL or _POLL_ACTION in scope.get("query_string", b"") or _POLL_ACTION in body
+    )
 
 
 def is_browser(scope: Scope) -> bool:
