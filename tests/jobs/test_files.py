@@ -49,7 +49,7 @@ def test_every_file_is_replaced_and_nothing_else() -> None:
 
     def replace(place: str, value: str) -> str:
         seen[place] = value
-        return f"/work/{len(seen)}"
+        return f"/inputs/{len(seen)}"
 
     replaced = replace_files(params, replace)
     assert seen == {
@@ -62,8 +62,8 @@ def test_every_file_is_replaced_and_nothing_else() -> None:
         "Part.FileUrl": "http://h/7",
     }
     again = Everything.parse(replaced)
-    assert again.urls == ["/work/3", "/work/4"]
-    assert again.file_list[0] == Part(file_url="/work/5", file_name="http://h/name")
+    assert again.urls == ["/inputs/3", "/inputs/4"]
+    assert again.file_list[0] == Part(file_url="/inputs/5", file_name="http://h/name")
     assert again.title == "http://not.a/file"
 
 
@@ -74,7 +74,7 @@ def test_files_left_out_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("message", "public"),
     [
-        ("cannot read '/srv/data/work/1/input.mp4'", "cannot read 'input.mp4'"),
+        ("cannot read '/srv/data/jobs/1/input.mp4'", "cannot read 'input.mp4'"),
         ("/srv/weights/net.safetensors: damaged", "net.safetensors: damaged"),
         ("see http://host/a/b and https://host:8080/c/d?e=/f/g", "see http://host/a/b and https://host:8080/c/d?e=g"),
         ("16/9 and 24000/1001, and/or", "16/9 and 24000/1001, and/or"),
@@ -86,8 +86,8 @@ def test_messages_hold_no_paths(message: str, public: str) -> None:
 
 
 def test_messages_name_the_parameter() -> None:
-    inputs = Inputs({}, {"/data/work/1/input-1.mp4": "VideoUrl", "/data/work/1/input-2.mp4": "FileList.2.FileUrl"})
-    assert inputs.public("/data/work/1/input-2.mp4: empty") == "FileList.2.FileUrl: empty"
+    inputs = Inputs({}, {"/data/jobs/1/input-1.mp4": "VideoUrl", "/data/jobs/1/input-2.mp4": "FileList.2.FileUrl"})
+    assert inputs.public("/data/jobs/1/input-2.mp4: empty") == "FileList.2.FileUrl: empty"
 
 
 def test_publishing_twice_leaves_one_object(tmp_path: Path) -> None:

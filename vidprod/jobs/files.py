@@ -42,7 +42,7 @@ class Inputs:
 def without_paths(message: str) -> str:
     """A message in which absolute paths have become bare names.
 
-    >>> without_paths("cannot read '/srv/data/work/1/input.mp4'; see http://host/a/b")
+    >>> without_paths("cannot read '/srv/data/jobs/1/input.mp4'; see http://host/a/b")
     "cannot read 'input.mp4'; see http://host/a/b"
     """
     return _PATH.sub(r"\1", message)
