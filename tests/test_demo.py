@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.helpers import decode
 from vidprod.actions import ACTIONS
 from vidprod.demo import sample
+from vidprod.demo_clips import OVERLAYS, SUBTITLE_SHOWN
 
 
 @pytest.mark.parametrize("name", list(ACTIONS))
@@ -25,11 +27,22 @@ def test_it_leaves_results_to_look_at_and_nothing_else(inputs: Path, tmp_path: P
     command = [sys.executable, "-m", "vidprod.demo", "--video", str(inputs / "six.mp4"), "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["super-resolve-video.mp4", "super-resolve-video.png"]
+    expected = [f"{spec.kebab_name}{suffix}" for spec in ACTIONS.values() for suffix in (".mp4", ".png")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)
     assert len(decode(tmp_path / "super-resolve-video.mp4")) == 6
     picture = cv2.imread(str(tmp_path / "super-resolve-video.png"))
     assert picture is not None
     assert picture.shape == (128, 2 * 192 + 8, 3)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_what_is_put_onto_the_clip_is_where_it_should_be(name: str, clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    OVERLAYS[name](clip, target)
+    before, after = decode(clip), decode(target)
+    assert len(before) == len(after)
+    shown = [int((np.abs(a.astype(int) - b) > 30).sum()) > 200 for a, b in zip(before, after, strict=True)]
+    assert shown == [name != "EraseVideoSubtitles" or index in SUBTITLE_SHOWN for index in range(len(before))]
 
 
 def test_a_video_that_is_not_there_is_one_line(tmp_path: Path) -> None:

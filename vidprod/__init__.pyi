@@ -8,6 +8,7 @@ from vidprod.client import Client as _Client
 from vidprod.client import JobAnswer as JobAnswer
 from vidprod.client import RemoteResult as RemoteResult
 from vidprod.control import Progress
+from vidprod.ops.shots import ShotPlan
 
 __version__: str
 
@@ -27,6 +28,14 @@ def run(
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
 
+def shots(
+    video: str | Path,
+    *,
+    device: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ShotPlan: ...
+
 def super_resolve_video(
     *,
     video_url: str,
@@ -39,12 +48,60 @@ def super_resolve_video(
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
 
+def erase_video_subtitles(
+    *,
+    video_url: str,
+    bx: float = 0.0,
+    by: float = 0.75,
+    bw: float = 1.0,
+    bh: float = 0.25,
+    output: str | Path | None = None,
+    device: str | None = None,
+    plan: str | Path | Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Result: ...
+
+def erase_video_logo(
+    *,
+    video_url: str,
+    boxes: tuple[vidprod.actions.erase_video_logo.LogoBox, ...] = (),
+    output: str | Path | None = None,
+    device: str | None = None,
+    plan: str | Path | Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Result: ...
+
 class Client(_Client):
     def super_resolve_video(
         self,
         *,
         video_url: str,
         bit_rate: int | None = None,
+        output: str | Path | None = None,
+        timeout: float | None = None,
+        progress: Callable[[JobAnswer], None] | None = None,
+    ) -> RemoteResult: ...
+
+    def erase_video_subtitles(
+        self,
+        *,
+        video_url: str,
+        bx: float = 0.0,
+        by: float = 0.75,
+        bw: float = 1.0,
+        bh: float = 0.25,
+        output: str | Path | None = None,
+        timeout: float | None = None,
+        progress: Callable[[JobAnswer], None] | None = None,
+    ) -> RemoteResult: ...
+
+    def erase_video_logo(
+        self,
+        *,
+        video_url: str,
+        boxes: tuple[vidprod.actions.erase_video_logo.LogoBox, ...] = (),
         output: str | Path | None = None,
         timeout: float | None = None,
         progress: Callable[[JobAnswer], None] | None = None,

@@ -24,6 +24,7 @@ from rich.table import Table
 from vidprod.actions import ACTIONS
 from vidprod.actions.spec import ActionSpec
 from vidprod.client import Client, JobAnswer
+from vidprod.demo_clips import OVERLAYS
 from vidprod.errors import VidprodError
 from vidprod.local import LocalServer
 from vidprod.media.probe import probe
@@ -56,7 +57,14 @@ def main() -> int:
             with LocalServer(Path(folder) / "data") as server, server.client() as client:
                 console.print(f"It serves on {server.url}; the first job waits for the networks to be loaded.")
                 url = client.upload(video)
-                rows = [_one(client, spec, video, url, arguments.output, console) for spec in ACTIONS.values()]
+                rows = []
+                for spec in ACTIONS.values():
+                    shown, address = video, url
+                    if arguments.video is None and spec.name in OVERLAYS:
+                        shown = Path(folder) / f"{spec.kebab_name}.mp4"
+                        OVERLAYS[spec.name](video, shown)
+                        address = client.upload(shown)
+                    rows.append(_one(client, spec, shown, address, arguments.output, console))
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 2

@@ -48,14 +48,14 @@ def finish(sdk: Sdk, job: str, timeout: float = 90, **options: Any) -> dict[str,
         time.sleep(0.1)
 
 
-def check_result(data: dict[str, Any], folder: Path) -> None:
+def check_result(data: dict[str, Any], folder: Path, size: tuple[int, int] = (128, 192)) -> None:
     assert data["Status"] == "PROCESS_SUCCESS", data
     assert not data.get("ErrorCode")
     target = folder / "result.mp4"
     with urllib.request.urlopen(json.loads(data["Result"])["VideoUrl"]) as response:
         assert response.headers["content-type"] == "video/mp4"
         target.write_bytes(response.read())
-    assert [picture.shape for picture in decode(target)] == [(128, 192, 3)] * 6
+    assert [picture.shape for picture in decode(target)] == [(*size, 3)] * 6
 
 
 @pytest.mark.parametrize("client", [*FAST, *MORE, *OLD], ids=client_id)
@@ -67,6 +67,22 @@ def test_a_job_from_submit_to_download(
         submitted = sdk.call("SuperResolveVideo", {"VideoUrl": f"{inputs_url}/six.mp4", "BitRate": 2})
         assert submitted["RequestId"].count("-") == 4
         check_result(finish(sdk, submitted["RequestId"]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "parameters"),
+    [
+        ("tea-3.0.22", "EraseVideoSubtitles", {"BX": 0.1, "BY": 0.5, "BW": 0.8, "BH": 0.5}),
+        pytest.param("core", "EraseVideoSubtitles", {"BY": "0.5"}, marks=pytest.mark.slow),
+        pytest.param("pop", "EraseVideoSubtitles", {"BH": 0.3}, marks=pytest.mark.slow),
+    ],
+)
+def test_other_actions(
+    name: str, action: str, parameters: dict[str, Any], server: Server, inputs_url: str, tmp_path: Path
+) -> None:
+    with Sdk(name, server.host) as sdk:
+        submitted = sdk.call(action, {"VideoUrl": f"{inputs_url}/six.mp4", **parameters})
+        check_result(finish(sdk, submitted["RequestId"]), tmp_path, (64, 96))
 
 
 @pytest.mark.parametrize("client", [*FAST, *slow(*MORE), *OLD], ids=client_id)

@@ -13,11 +13,11 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from vidprod.actions import super_resolve_video
+from vidprod.actions import erase_video_logo, erase_video_subtitles, super_resolve_video
 from vidprod.actions.spec import ActionSpec
 from vidprod.errors import InvalidParameter
 
-_BUILT_IN: tuple[ActionSpec[Any], ...] = (super_resolve_video.SPEC,)
+_BUILT_IN: tuple[ActionSpec[Any], ...] = (super_resolve_video.SPEC, erase_video_subtitles.SPEC, erase_video_logo.SPEC)
 
 
 def _extra(modules: str) -> Iterator[ActionSpec[Any]]:

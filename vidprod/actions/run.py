@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ class Result:
         timing: how long it took.
         notes: what a careful person would want to know: damage repaired, tracks that could not be kept.
         cover: the cover picture of actions that have one.
+        report: what was measured on the way, as plain data, by actions that measure something.
     """
 
     video: Path
@@ -83,6 +85,7 @@ class Result:
     timing: Timing
     notes: tuple[str, ...] = ()
     cover: Path | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """The cloud's `Data`, with local paths for URLs."""
@@ -94,11 +97,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What `ActionSpec.render` reports: pictures written, and notes for the user."""
+    """What an action's `render` tells: pictures written, notes for the user, a cover, and what was measured (see `Result`)."""
 
     frames: int
     notes: tuple[str, ...] = ()
     cover: Path | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(
@@ -134,7 +138,7 @@ def run(
     planned = time.monotonic()
     rendered = steps.render(params, value, output, context)
     timing = Timing(planned - started, time.monotonic() - planned, rendered.frames)
-    return Result(output, plan_to_dict(value), timing, rendered.notes, rendered.cover)
+    return Result(output, plan_to_dict(value), timing, rendered.notes, rendered.cover, rendered.report)
 
 
 def plan_to_dict(plan: Any) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
         ("output", Path, inspect.Parameter.empty, "the file to make"),
         ("plan", Path | None, None, "write the plan here, as JSON"),
         ("from_plan", Path | None, None, "render this plan instead of making one"),
+        ("report", Path | None, None, "write what was measured here, as JSON"),
         ("device", str | None, None, "auto, cpu, cuda or cuda:N"),
     ]
     if spec.models:
@@ -101,12 +102,13 @@ def _run(
     output: Path,
     plan: Path | None,
     from_plan: Path | None,
+    report: Path | None,
     device: str | None,
     quiet: bool,
     model: str | None = None,
 ) -> None:
     console = Console(stderr=True)
-    with _interruptible() as interrupted, ProgressDisplay(console, quiet=quiet) as display:
+    with interruptible() as interrupted, ProgressDisplay(console, quiet=quiet) as display:
         result = api.run(
             spec.name,
             params,
@@ -119,8 +121,22 @@ def _run(
         )
     if plan is not None:
         plan.write_text(json.dumps(result.plan, indent=1) + "\n", encoding="utf-8")
+    if report is not None:
+        report.write_text(json.dumps(_measured(result), indent=1) + "\n", encoding="utf-8")
     if not quiet:
         _report(console, result)
+
+
+def _measured(result: Result) -> dict[str, Any]:
+    timing = result.timing
+    seconds = {"analyse": round(timing.analyse, 3), "render": round(timing.render, 3)}
+    return {
+        "video": str(result.video),
+        "frames": timing.frames,
+        "seconds": seconds,
+        "notes": result.notes,
+        **result.report,
+    }
 
 
 def _report(console: Console, result: Result) -> None:
@@ -136,7 +152,7 @@ def _report(console: Console, result: Result) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C or SIGTERM into a request to stop; the second one stops at once, files cleaned up as well."""
     asked = False
 

@@ -107,7 +107,18 @@ def owned(frame: VideoFrame) -> VideoFrame:
     """A copy whose planes may be written, with the same time and tags; the planes of a decoded picture may not."""
     if frame.format.name not in FORMATS:
         raise ValueError(f"a picture of {frame.format.name} cannot be patched; possible: {', '.join(FORMATS)}")
-    copy = VideoFrame.from_dlpack(tuple(plane.copy() for plane in _planes(frame)), format=frame.format.name)
+    return _like(frame, tuple(plane.copy() for plane in _planes(frame)))
+
+
+def flipped(frame: VideoFrame) -> VideoFrame:
+    """A copy that is mirrored left to right, with the same time and tags."""
+    if frame.format.name not in FORMATS:
+        raise ValueError(f"a picture of {frame.format.name} cannot be mirrored; possible: {', '.join(FORMATS)}")
+    return _like(frame, tuple(np.ascontiguousarray(plane[:, ::-1]) for plane in _planes(frame)))
+
+
+def _like(frame: VideoFrame, planes: tuple[npt.NDArray[Any], ...]) -> VideoFrame:
+    copy = VideoFrame.from_dlpack(planes, format=frame.format.name)
     copy.pts, copy.time_base = frame.pts, frame.time_base
     copy.color_range, copy.colorspace = frame.color_range, frame.colorspace
     copy.color_primaries, copy.color_trc = frame.color_primaries, frame.color_trc

@@ -43,6 +43,19 @@ def thumbnails(reader: VideoReader, *, side: int = 64, batch: int = 32) -> Itera
         yield _frames(pictures, pts, qp, time_base, index)
 
 
+def shrunk(frames: Frames, *, side: int = 64) -> Frames:
+    """Pictures that are at hand anyway with their longer side scaled down to `side` pixels: (N, 3, h, w) uint8 on the CPU."""
+    import cv2  # only needed here, and slow to import
+
+    scale = min(1.0, side / max(frames.width, frames.height))
+    size = max(2, round(scale * frames.width)), max(2, round(scale * frames.height))
+    pictures = frames.data.permute(0, 2, 3, 1).cpu().numpy()
+    small = np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures])
+    if small.dtype == np.uint16:
+        small = (small >> 8).astype(np.uint8)
+    return frames.with_data(torch.from_numpy(small).permute(0, 3, 1, 2))
+
+
 def _frames(
     pictures: list[np.ndarray], pts: list[int], qp: list[float | None], time_base: Fraction, index: int
 ) -> Frames:

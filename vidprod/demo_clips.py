@@ -1,0 +1,81 @@
+"""What the demo puts onto its own clip, so that there is something to erase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vidprod.media.reader import VideoReader
+from vidprod.media.writer import VideoWriter
+
+Alpha = NDArray[np.float32]  # (H, W), 0..1
+Layer = tuple[Alpha, Alpha]
+"""Light that is added, 0..1, and how much of what is beneath goes."""
+
+SUBTITLE = "Where are we going?"
+SUBTITLE_SHOWN = range(12, 100)
+"""Pictures that show it."""
+
+_FINER = 4  # letters are drawn so many times larger, for soft edges
+
+
+def with_subtitle(source: Path, target: Path) -> None:
+    """A copy of a video with a subtitle on some of its pictures."""
+    _overlaid(source, target, _subtitle, SUBTITLE_SHOWN)
+
+
+def with_logo(source: Path, target: Path) -> None:
+    """A copy of a video with a translucent logo in a corner of all of its pictures."""
+    _overlaid(source, target, _logo, range(2**31))
+
+
+OVERLAYS: Mapping[str, Callable[[Path, Path], None]] = {
+    "EraseVideoSubtitles": with_subtitle,
+    "EraseVideoLogo": with_logo,
+}
+"""What an action needs on its input, by the action's name."""
+
+
+def _subtitle(height: int, width: int) -> Layer:
+    """White letters with a black outline."""
+    letters = _text(SUBTITLE, height, width, at=0.93, size=0.079)
+    return letters, np.asarray(cv2.dilate(letters, np.ones((3, 3), np.uint8)), np.float32)
+
+
+def _logo(height: int, width: int) -> Layer:
+    """A disc with a hole, half of the picture shining through."""
+    finer = np.zeros((height * _FINER, width * _FINER), np.uint8)
+    side = height * _FINER
+    centre = side // 7, side // 7
+    cv2.circle(finer, centre, side // 12, 255, side // 30, cv2.LINE_AA)
+    cv2.circle(finer, centre, side // 36, 255, -1, cv2.LINE_AA)
+    shape = np.asarray(cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
+    return shape * np.float32(0.5), shape * np.float32(0.5)
+
+
+def _text(text: str, height: int, width: int, *, at: float, size: float) -> Alpha:
+    finer = np.zeros((height * _FINER, width * _FINER), np.uint8)
+    face, thick = cv2.FONT_HERSHEY_DUPLEX, 6
+    (_, tall), _ = cv2.getTextSize(text, face, 1.0, thick)
+    scale = size * height * _FINER / tall
+    (wide, _), _ = cv2.getTextSize(text, face, scale, thick)
+    place = (finer.shape[1] - wide) // 2, round(at * finer.shape[0])
+    cv2.putText(finer, text, place, face, scale, 255, thick, cv2.LINE_AA)
+    return np.asarray(cv2.resize(finer, (width, height), interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
+
+
+def _overlaid(source: Path, target: Path, layer: Callable[[int, int], Layer], shown: range) -> None:
+    with VideoReader(source, bits=8) as reader:
+        info = reader.info
+        light, cover = (torch.from_numpy(part) for part in layer(info.display_height, info.display_width))
+        with VideoWriter(target, like=info, crf=14, audio_from=info) as writer:
+            for frames in reader:
+                there = torch.tensor([index in shown for index in range(frames.index, frames.index + len(frames))])
+                over = frames.data * (1 - cover) + 255 * light
+                made = torch.where(there[:, None, None, None], over.round().clamp(0, 255).to(torch.uint8), frames.data)
+                writer.write(frames.with_data(made))
