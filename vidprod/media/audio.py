@@ -35,6 +35,8 @@ _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 8820
 _AAC_BITS_PER_CHANNEL = 80_000
 # Holes and overlaps of re-encoded audio up to this many seconds are left alone: rounding to coarse time bases makes them.
 _TOLERANCE = Fraction(1, 100)
+# Seconds by which the streams of a file may lie apart.
+_INTERLEAVED = 10
 
 
 @dataclass
@@ -79,9 +81,13 @@ class Companions:
         *,
         container: str,
         start: Fraction,
+        stop: Fraction | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Adds the streams to `output`, of kind `container` ("mp4" or "mov"). `start` seconds are subtracted from all times."""
+        """Adds the streams to `output`, of kind `container` ("mp4" or "mov").
+
+        `start` seconds are subtracted from all times; what begins at `stop` seconds of the output or later is left out.
+        """
         self.stats = CarryStats()
         self._input = open_input(str(source), max_pixels=(limits or Limits()).max_pixels)
         self._tracks: dict[int, _Track] = {}
@@ -103,10 +109,13 @@ class Companions:
             if stream.index not in self._tracks:
                 stream.discard = Discard.all  # spares reading the pictures a second time
         output.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() in _METADATA})
-        chapters = list(_chapters(self._input, start))
+        chapters = [
+            one for one in _chapters(self._input, start) if stop is None or one["start"] * one["time_base"] < stop
+        ]
         if chapters:
             output.set_chapters(chapters)
         self._start = start
+        self._stop = stop
         self._packets = self._demux()
         self._held: av.Packet[Any] | None = None
 
@@ -117,8 +126,13 @@ class Companions:
             self._held = None
             if packet is None:
                 break
-            time = packet.dts if packet.dts is not None else packet.pts
-            if until is not None and time is not None and time * _base(packet.time_base) - self._start > until:
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            time = None if ticks is None else ticks * _base(packet.time_base) - self._start
+            if time is not None and self._stop is not None and time >= self._stop:
+                if time > self._stop + _INTERLEAVED:
+                    break
+                continue
+            if until is not None and time is not None and time > until:
                 self._held = packet
                 return
             self._tracks[packet.stream.index].put(packet)

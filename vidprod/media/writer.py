@@ -59,6 +59,7 @@ class VideoWriter:
         sample_aspect_ratio: Fraction | None = None,
         rotation: int = 0,
         audio_from: str | os.PathLike[str] | VideoInfo | None = None,
+        audio_stop: Fraction | None = None,
         metadata: dict[str, str] | None = None,
         device: torch.device | str = "cpu",
         threads: int = 0,
@@ -81,6 +82,7 @@ class VideoWriter:
             sample_aspect_ratio: of the coded picture; the source's by default.
             rotation: degrees clockwise that players must turn the picture; for `write_native` of a turned source.
             audio_from: the file whose audio, text subtitles and chapters are carried over; None for a silent output.
+            audio_stop: seconds at which they end; by default with the source.
             metadata: more entries, such as a title.
             device: where `Frames` come from; a GPU's own encoder is used if it has one.
             threads: of the encoder; 0 for as many as it thinks right.
@@ -128,7 +130,9 @@ class VideoWriter:
                 if audio_from is not None:
                     source = audio_from.path if isinstance(audio_from, VideoInfo) else audio_from
                     start = audio_from.start if isinstance(audio_from, VideoInfo) else like.start
-                    self._companions = Companions(source, self._output, container=self._container_name, start=start)
+                    self._companions = Companions(
+                        source, self._output, container=self._container_name, start=start, stop=audio_stop
+                    )
                 self._output.metadata.update(metadata or {})
         except BaseException:
             self.abort()

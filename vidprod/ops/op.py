@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import chain
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -12,6 +12,8 @@ from torch import Tensor
 from vidprod.media.frames import Frames
 
 PlanT = TypeVar("PlanT", covariant=True)
+BatchT = TypeVar("BatchT", bound=Sized)
+BatchT_contra = TypeVar("BatchT_contra", bound=Sized, contravariant=True)
 
 
 class Op(Protocol):
@@ -40,14 +42,18 @@ class Shrinkable(Protocol):
         """Lowers the memory that one picture needs; False when that is no longer possible."""
 
 
-class Analysis(Protocol[PlanT]):
-    """Folds a stream of pictures, usually small ones, into a plan: a frozen, JSON-serialisable value."""
+class Folding(Protocol[BatchT_contra, PlanT]):
+    """Folds a stream of batches into a value."""
 
-    def update(self, frames: Frames) -> None:
+    def update(self, batch: BatchT_contra, /) -> None:
         """Takes the next pictures."""
 
     def finish(self) -> PlanT:
         """The plan; called once, after the last picture."""
+
+
+class Analysis(Folding[Frames, PlanT], Protocol[PlanT]):
+    """Folds a stream of pictures, usually small ones, into a plan: a frozen, JSON-serialisable value."""
 
 
 def windowed(batches: Iterable[Frames], halo: int, *, cuts: Sequence[int] = ()) -> Iterator[tuple[Frames, slice]]:

@@ -11,13 +11,17 @@ from vidprod.control import Control
 from vidprod.errors import BusyError
 from vidprod.media.frames import Frames
 from vidprod.media.overlap import Background, Sink, prefetch
-from vidprod.ops.op import Analysis, Op, PlanT, Shrinkable, windowed
+from vidprod.ops.op import BatchT, Folding, Op, PlanT, Shrinkable, windowed
 
 
 def analyse(
-    source: Iterable[Frames], analysis: Analysis[PlanT], *, control: Control | None = None, total: int | None = None
+    source: Iterable[BatchT],
+    analysis: Folding[BatchT, PlanT],
+    *,
+    control: Control | None = None,
+    total: int | None = None,
 ) -> PlanT:
-    """Runs one analysis over a stream, decoding in a thread of its own."""
+    """Runs one analysis over a stream of batches, whose lengths are numbers of pictures; decoding has a thread of its own."""
     with prefetch(source) as batches:
         for batch in (control or Control()).watch(batches, "analyse", total):
             analysis.update(batch)
