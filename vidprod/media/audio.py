@@ -145,6 +145,10 @@ class Companions:
         """Closes the source. Idempotent."""
         self._input.close()
 
+    def notes(self) -> tuple[str, ...]:
+        """One sentence per thing that the user should know."""
+        return self.stats.notes()
+
     def _demux(self) -> Iterator[av.Packet[Any]]:
         streams = [s for s in self._input.streams if s.index in self._tracks]
         if not streams:

@@ -20,6 +20,7 @@ from vidprod.media.frames import Frames
 from vidprod.media.hardware import ToEncoder, abilities
 from vidprod.media.pending import PendingFile, open_output
 from vidprod.media.probe import VideoInfo
+from vidprod.media.sound import Sound, Soundtrack
 from vidprod.media.timing import rescale
 
 Codec = Literal["h264", "hevc", "prores"]
@@ -60,6 +61,7 @@ class VideoWriter:
         rotation: int = 0,
         audio_from: str | os.PathLike[str] | VideoInfo | None = None,
         audio_stop: Fraction | None = None,
+        sound: Sound | None = None,
         metadata: dict[str, str] | None = None,
         device: torch.device | str = "cpu",
         threads: int = 0,
@@ -83,6 +85,7 @@ class VideoWriter:
             rotation: degrees clockwise that players must turn the picture; for `write_native` of a turned source.
             audio_from: the file whose audio, text subtitles and chapters are carried over; None for a silent output.
             audio_stop: seconds at which they end; by default with the source.
+            sound: new sound, in the place of `audio_from`.
             metadata: more entries, such as a title.
             device: where `Frames` come from; a GPU's own encoder is used if it has one.
             threads: of the encoder; 0 for as many as it thinks right.
@@ -97,6 +100,8 @@ class VideoWriter:
         self._container_name, codecs = _CONTAINERS[suffix]
         if codec not in codecs:
             raise InvalidParameter(f"codec {codec!r} does not fit in {suffix}; possible: {', '.join(sorted(codecs))}")
+        if sound is not None and audio_from is not None:
+            raise ValueError("audio_from and sound exclude each other")
         if bit_rate is not None and crf is not None:
             raise InvalidParameter("bit_rate and crf exclude each other")
         self._like = like
@@ -112,7 +117,7 @@ class VideoWriter:
         self._count = 0
         self._state: Literal["open", "done"] = "open"
         self._pending = PendingFile(path)
-        self._companions: Companions | None = None
+        self._companions: Companions | Soundtrack | None = None
         try:
             with self._pending.reported():
                 self._output = open_output(self._pending, self._container_name, self._time_base)
@@ -133,6 +138,8 @@ class VideoWriter:
                     self._companions = Companions(
                         source, self._output, container=self._container_name, start=start, stop=audio_stop
                     )
+                if sound is not None:
+                    self._companions = Soundtrack(sound.format, sound.blocks, self._output)
                 self._output.metadata.update(metadata or {})
         except BaseException:
             self.abort()
@@ -211,7 +218,7 @@ class VideoWriter:
 
     def notes(self) -> tuple[str, ...]:
         """One sentence per thing about the companions that the user should know."""
-        return () if self._companions is None else self._companions.stats.notes()
+        return () if self._companions is None else self._companions.notes()
 
     def __enter__(self) -> Self:
         return self
