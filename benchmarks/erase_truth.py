@@ -260,19 +260,27 @@ def schedule(count: int, rate: float, rng: random.Random) -> list[tuple[int, int
         at = last if rng.random() < 0.25 else last + rng.uniform(0.3, 0.8)
 
 
-def burn(clean: Pictures, rate: float, style: Style, seed: int) -> tuple[Pictures, tuple[TrueEvent, ...]]:
-    """Pictures with subtitles on them, and what was done."""
+def script(count: int, rate: float, style: Style, seed: int) -> list[tuple[int, int, list[str]]]:
+    """First, stop and lines of every subtitle."""
     rng = random.Random(seed)
-    burned, events = clean.copy(), []
-    height, width = clean.shape[1:3]
     number = rng.randrange(12)
-    for first, stop in schedule(len(clean), rate, rng):
+    found = []
+    for first, stop in schedule(count, rate, rng):
         number += rng.randrange(3, 9)  # never the same sentence twice running: nobody could tell the events apart
         languages = [language for language, _ in style.lines]
         texts = [
             (CHINESE if language == "zh" else ENGLISH)[(number + languages[:i].count(language)) % 12]
             for i, language in enumerate(languages)
         ]
+        found.append((first, stop, texts))
+    return found
+
+
+def burn(clean: Pictures, rate: float, style: Style, seed: int) -> tuple[Pictures, tuple[TrueEvent, ...]]:
+    """Pictures with subtitles on them, and what was done."""
+    burned, events = clean.copy(), []
+    height, width = clean.shape[1:3]
+    for first, stop, texts in script(len(clean), rate, style, seed):
         overlay = draw(style, texts, width, height)
         sung = draw(style, texts, width, height, fill=style.karaoke) if style.karaoke else overlay
         columns = np.flatnonzero(overlay.alpha.any(0))
@@ -300,17 +308,32 @@ def encode(path: Path, pictures: Pictures, rate: Fraction, *, crf: int = 23) -> 
         container.mux(stream.encode(None))
 
 
+def path_of(clip: Clip, style: str, folder: Path) -> Path:
+    """Where a clip burned in one style lies."""
+    return folder / f"{clip.name}-{style}.mp4"
+
+
 def make(clip: Clip, style: str, media: Path, folder: Path) -> Truth:
     """A clip burned in one style; the compressed file is made unless it lies there already."""
     clean, rate = read_clip(clip, media)
-    burned, events = burn(clean, float(rate), STYLES[style], zlib.crc32(f"{clip.name} {style}".encode()))
-    path = folder / f"{clip.name}-{style}.mp4"
+    burned, events = burn(clean, float(rate), STYLES[style], _seed(clip, style))
+    path = path_of(clip, style, folder)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part.mp4")
         encode(part, burned, rate)
         part.rename(path)
     return Truth(path, clean, events)
+
+
+def _seed(clip: Clip, style: str) -> int:
+    return zlib.crc32(f"{clip.name} {style}".encode())
+
+
+def events_of(clip: Clip, style: str, size: tuple[int, int], count: int, rate: Fraction) -> tuple[TrueEvent, ...]:
+    """The events of a clip that was made before, without making it again: of `count` pictures of `size` (width, height)."""
+    lines = script(count, float(rate), STYLES[style], _seed(clip, style))
+    return tuple(TrueEvent(first, stop, draw(STYLES[style], texts, *size).alpha) for first, stop, texts in lines)
 
 
 def true_mask(events: Sequence[TrueEvent], index: int, *, least: float = 0.02) -> NDArray[np.bool_] | None:

@@ -52,12 +52,16 @@ class Control:
         self._on_progress = on_progress
         self._cancelled = cancelled
 
+    def check(self) -> None:
+        """Raises Cancelled if the caller wants the job to stop."""
+        if self._cancelled():
+            raise Cancelled
+
     def watch(self, batches: Iterable[BatchT], stage: Stage, total: int | None) -> Iterator[BatchT]:
         """Passes batches through, reporting each one after the consumer has dealt with it."""
         started, done = time.monotonic(), 0
         for batch in batches:
-            if self._cancelled():
-                raise Cancelled
+            self.check()
             yield batch
             done += len(batch)
             if self._on_progress is not None:

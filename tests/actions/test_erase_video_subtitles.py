@@ -51,6 +51,7 @@ def test_a_subtitle_goes_and_the_rest_stays(made: tuple[Path, np.ndarray, np.nda
     assert result.report["events"] == 1
     assert result.report["frames_changed"] == STOP - FIRST
     assert 0 < result.report["share_from_other_frames"] <= 1
+    assert result.report["residual_text_probability"]["mean"] < 0.05
     assert not result.notes
 
 
@@ -125,6 +126,10 @@ def test_the_command_line(made: tuple[Path, np.ndarray, np.ndarray], tmp_path: P
     assert done.returncode == 0, done.stderr
     assert probe(output).frame_count == COUNT
     assert len(json.loads(plan.read_text())["events"]) == 1
+    times = tmp_path / "times.srt"
+    done = command("erase-video-subtitles", made[0], "-o", output, "--from-plan", plan, "--plan", times)
+    assert done.returncode == 0, done.stderr
+    assert times.read_text().startswith("1\n00:00:00,600 --> 00:00:01,800\n[subtitle 1: x ")
     done = command("erase-video-subtitles", made[0], "-o", tmp_path / "no.mp4", "--bw", "0")
     assert done.returncode == 2
     assert done.stderr.startswith("InvalidParameter: the region is empty")

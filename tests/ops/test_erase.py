@@ -153,11 +153,12 @@ def test_turned_and_mirrored_pictures_stay_so(short: Path, rotation: int, mirror
 def test_pictures_are_shown_when_they_are_done(short: Path, tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def look(index: int, region: Region, read: Callable[[], Tensor]) -> None:
+    def look(second: Fraction, region: Region, read: Callable[[], Tensor], mask: Tensor) -> None:
         picture = read()
+        assert int(mask.sum()) == 32
         assert picture.shape == (3, region.height, region.width)
         assert int(picture[0, 6, 8]) > 240
-        seen.append(index)
+        seen.append(round(second * 25))
 
     render(short, tmp_path / "out.mp4", [Box(20, 30, 60, 60)], look=look)
     assert seen == [0, 3, 6, 9, 12, 15, 18]

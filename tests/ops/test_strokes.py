@@ -94,3 +94,41 @@ def test_what_stands_still_beside_the_text_is_left_alone() -> None:
     mask[found.area.slices] = found.mask
     assert mask[140:180, 41:47].mean() < 0.1
     assert judge(found, alpha)[0] < 0.02
+
+
+def test_texture_of_one_shot_does_not_count() -> None:
+    """A line that stands over four shots, of which one is full of bright specks."""
+    shots = np.concatenate([scenery(5, seed=3 + i) for i in range(4)])
+    specks = np.random.default_rng(0).random((180, 320)) > 0.93
+    shots[15:, specks] = 250
+    alpha = subtitle(shots, TEXT)
+    missed, excess = judge(stroke_mask(list(shots[::2]), BOX, []), alpha)
+    assert missed < 0.02
+    assert excess < 0.2
+
+
+def test_a_black_shadow_is_found_though_the_text_came_on_black() -> None:
+    pictures, _, alpha = burned("shadow", speed=4.0)
+    black = np.zeros_like(pictures[0])
+    shown = black.copy()[None]
+    over(shown, letters(TEXT, 180, 320, x=60, baseline=168), (255, 255, 255))
+    found = stroke_mask(list(pictures[3:23:2]), BOX, [Switch(black, shown[0])])
+    assert judge(found, alpha)[0] < 0.03
+
+
+def test_another_line_close_by_is_not_part_of_the_mask() -> None:
+    pictures = scenery(20, speed=4.0) // 3 + np.uint8(50)
+    alpha = subtitle(pictures, TEXT)
+    subtitle(pictures, "Close the window", baseline=144)
+    shown, box, other = list(pictures[::2]), Box(52, 132, 318, 178), Box(52, 122, 250, 150)
+    far = np.zeros(alpha.shape, bool)
+    far[:139] = True
+
+    def beyond(found: Strokes) -> int:
+        mask = np.zeros(alpha.shape, bool)
+        mask[found.area.slices] = found.mask
+        return int((mask & far).sum())
+
+    found = stroke_mask(shown, box, [], [other])
+    assert judge(found, alpha)[0] < 0.02
+    assert beyond(found) < 0.3 * beyond(stroke_mask(shown, box, []))

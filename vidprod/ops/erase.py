@@ -25,8 +25,8 @@ from vidprod.media.reader import VideoReader
 from vidprod.media.writer import VideoWriter
 from vidprod.ops.text_boxes import Box
 
-CHUNK = 8
-"""Pictures that go from thread to thread together."""
+CHUNK_BYTES = 8 * 2**20
+"""Pictures go from thread to thread together, as many as fit in here, but one at least and eight at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,10 @@ class Patched:
     picture: Tensor | None = None
     mask: Tensor | None = None
     share: float = 0.0
+
+
+Look = Callable[[Fraction, Region, Callable[[], Tensor], Tensor], None]
+"""Is shown what was changed: time of the picture, which rectangle, a function that reads it, and the mask of changed pixels."""
 
 
 class Eraser(Protocol):
@@ -88,6 +92,7 @@ class _Waiting:
     """A picture that erasers still have."""
 
     frame: av.VideoFrame
+    second: Fraction
     missing: int
     patches: list[tuple[Region, Patched]] = field(default_factory=list)
 
@@ -153,7 +158,7 @@ def erase(
     writer: VideoWriter,
     *,
     control: Control | None = None,
-    look: Callable[[int, Region, Callable[[], Tensor]], None] | None = None,
+    look: Look | None = None,
 ) -> Tally:
     """Runs a video through `erasers` into `writer`; three threads: decode, compute, encode.
 
@@ -162,8 +167,7 @@ def erase(
         erasers: each for a rectangle of its own; where they overlap, the later ones see what was there before all of them.
         writer: on the CPU; its rotation must be the source's, as pictures are not turned.
         control: for progress and cancellation.
-        look: is shown every finished rectangle that was changed: the picture's number, where it lies, and a function
-            that reads it.
+        look: is shown every finished rectangle that was changed.
 
     Raises:
         Cancelled: the caller asked for it.
@@ -185,28 +189,29 @@ def erase(
         nonlocal first
         while (entry := waiting.get(first)) is not None and not entry.missing:
             del waiting[first]
-            ready.append(_patched(entry, first, writer, tally, look))
+            ready.append(_patched(entry, writer, tally, look))
             first += 1
 
-    with prefetch(_chunks(reader.native())) as chunks, Background(_Encoder(writer)) as out:
+    count = _chunk(info)
+    with prefetch(_chunks(reader.native(), count)) as chunks, Background(_Encoder(writer)) as out:
         number = 0
         for chunk in (control or Control()).watch(chunks, "render", info.frame_count):
             for frame in chunk:
                 picture = prepared(frame, info, writer)
                 assert picture.pts is not None
                 second = picture.pts * info.time_base
-                waiting[number] = _Waiting(picture, len(erasers))
+                waiting[number] = _Waiting(picture, second, len(erasers))
                 for eraser, region in zip(erasers, places, strict=True):
                     take(eraser.push(number, second, _reading(region, picture, writer)), region)
                 number += 1
                 release()
-            _send(ready, out)
+            _send(ready, out, count)
         for eraser, region in zip(erasers, places, strict=True):
             take(eraser.finish(), region)
         release()
         if waiting:
             raise RuntimeError(f"{len(waiting)} pictures did not come back from the erasers, the first is {first}")
-        _send(ready, out)
+        _send(ready, out, count)
     return Tally(number, tally.changed, tally.pixels, tally.real)
 
 
@@ -219,10 +224,9 @@ class _Sums:
 
 def _patched(
     entry: _Waiting,
-    index: int,
     writer: VideoWriter,
     sums: _Sums,
-    look: Callable[[int, Region, Callable[[], Tensor]], None] | None,
+    look: Look | None,
 ) -> av.VideoFrame:
     """The picture with what the erasers have made of it."""
     if not entry.patches:
@@ -237,8 +241,9 @@ def _patched(
         sums.real += patch.share * count
     sums.changed += 1
     if look is not None:
-        for region, _ in entry.patches:
-            look(index, region, _reading(region, frame, writer))
+        for region, patch in entry.patches:
+            assert patch.mask is not None
+            look(entry.second, region, _reading(region, frame, writer), patch.mask)
     return frame
 
 
@@ -246,11 +251,15 @@ def _reading(region: Region, frame: av.VideoFrame, writer: VideoWriter) -> Calla
     return lambda: region.read(frame, writer.tags)
 
 
-def _chunks(frames: Iterator[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
-    while chunk := list(itertools.islice(frames, CHUNK)):
+def _chunk(info: VideoInfo) -> int:
+    return min(max(CHUNK_BYTES // (info.width * info.height * (3 if info.bits > 8 else 2)), 1), 8)
+
+
+def _chunks(frames: Iterator[av.VideoFrame], count: int) -> Iterator[list[av.VideoFrame]]:
+    while chunk := list(itertools.islice(frames, count)):
         yield chunk
 
 
-def _send(ready: deque[av.VideoFrame], out: Background[list[av.VideoFrame]]) -> None:
+def _send(ready: deque[av.VideoFrame], out: Background[list[av.VideoFrame]], count: int) -> None:
     while ready:
-        out.write([ready.popleft() for _ in range(min(CHUNK, len(ready)))])
+        out.write([ready.popleft() for _ in range(min(count, len(ready)))])

@@ -135,7 +135,7 @@ def global_motion(
     """
     count, _, height, width = a.shape
     still = torch.eye(2, 3, device=a.device).repeat(count, 1, 1)
-    levels = {by: (*_reduced(a, known_a, by), *_reduced(b, known_b, by)) for by in (8, 4, 2)[: 3 if fine else 2]}
+    levels = {by: (*_reduced(a, known_a, by), *_reduced(b, known_b, by)) for by in (8, 4, 2)}
     if start is None:
         x, y, wx, wy = (levels[4][i] for i in (0, 2, 1, 3))
         moved = still.clone()
@@ -147,7 +147,7 @@ def global_motion(
     # Straight motion where the picture does not say more.
     stay = torch.tensor([1.0, 1.0, 1e-3, 1.0, 1.0, 1e-3], device=a.device)
     back = torch.tensor([1 / scale, 1 / scale, 1.0], device=a.device)
-    for by, rounds in ((8, 3), (4, 3), (2, 2))[: len(levels)]:
+    for by, rounds in ((8, 3), (4, 3), (2, 2))[: 3 if fine else 2]:
         x, wx, y, wy = levels[by]
         at = _centres(x, by)
         gx, gy = gradient(x)
@@ -169,9 +169,10 @@ def global_motion(
             size = normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) * 1e-3 + 1e-3
             step = torch.linalg.solve(normal + torch.diag_embed(stay * size), -pull)[..., 0]
             motion = motion + step.view(count, 2, 3) * back
-    # What has run away (a flat picture, another scene) is no better than where it began.
-    x, wx, y, wy = levels[4]
-    worse = ~(_misfit(x, y, wx, wy, motion, 4) <= 1.02 * _misfit(x, y, wx, wy, start, 4))
+    # What has run away (a flat picture, another scene) is no better than where it began. At less than half the size a step by
+    # part of a pixel may look worse though it is right, and a slow pan would be taken for a still camera.
+    x, wx, y, wy = levels[2]
+    worse = ~(_misfit(x, y, wx, wy, motion, 2) <= _misfit(x, y, wx, wy, start, 2))
     return torch.where(worse[:, None, None], start, motion)
 
 

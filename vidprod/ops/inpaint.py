@@ -11,6 +11,11 @@ from vidprod.ops.harmonic import harmonic
 AROUND = 32
 """Pixels around the holes that the network is shown."""
 
+_PIXELS = (
+    16_000_000,
+    1_500_000,
+)  # that are filled at a time, on a GPU and on the CPU: each takes some 300 bytes meanwhile
+
 
 class NetworkFill:
     """A `SpatialFill`: a harmonic fill, corrected by `inpaint_net`.
@@ -28,16 +33,22 @@ class NetworkFill:
         area = _around(masks)
         if area is None:
             return pictures
-        part, hole = (x[..., area[0], area[1]].to(self._device) for x in (pictures, masks))
-        known = part.to(torch.float32) / 255
-        with torch.inference_mode():
-            smooth = harmonic(known, hole)
-            filled = self._net(known, hole, smooth)
+        part, holes = (x[..., area[0], area[1]] for x in (pictures, masks))
         out = pictures.clone()
-        out[..., area[0], area[1]] = torch.where(
-            hole, filled.float().mul(255).round().clamp(0, 255).to(torch.uint8), part
-        ).to(pictures.device)
+        count = max(_PIXELS[self._device.type == "cpu"] // (part.shape[2] * part.shape[3]), 1)
+        for first in range(0, len(pictures), count):
+            some = slice(first, first + count)
+            hole = holes if len(holes) == 1 else holes[some]
+            out[some, :, area[0], area[1]] = self._filled(part[some].to(self._device), hole.to(self._device)).to(
+                out.device
+            )
         return out
+
+    @torch.inference_mode()
+    def _filled(self, part: Tensor, hole: Tensor) -> Tensor:
+        known = part.to(torch.float32) / 255
+        filled = self._net(known, hole, harmonic(known, hole))
+        return torch.where(hole, filled.float().mul(255).round().clamp(0, 255).to(torch.uint8), part)
 
 
 def _around(masks: Tensor) -> tuple[slice, slice] | None:

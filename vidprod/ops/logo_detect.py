@@ -1,7 +1,8 @@
 """Finds logos nobody told of: edges that stay while the picture around them changes.
 
 That edges stay is not enough: to a camera that stands still, all edges stay. So the edges around them must not stay, though
-there are some, and what lies within must follow its surroundings less than other places do (`logo_matte`).
+there are some, and what lies within must follow its surroundings less than other places do (`logo_matte`). Where there is nothing
+around them that could move, text that stays through several scenes is a logo, too (`logo_text`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from torch import Tensor
 
 from vidprod.media.frames import Frames
 from vidprod.ops.logo_matte import Kind, estimate, surroundings
-from vidprod.ops.logo_prediction import gaussian
+from vidprod.ops.logo_prediction import Mask, gaussian
+from vidprod.ops.logo_text import written_boxes
 from vidprod.ops.shots import Shot
 from vidprod.ops.text_boxes import Box
+
+Energy = NDArray[np.float32]  # (H, W)
 
 WORKING_WIDTH = 640
 """Width in pixels at which pictures are looked at; wider ones are made smaller."""
@@ -40,6 +44,9 @@ LEAST_SLOPE = 3.0
 
 LEAST_AGREEMENT = 0.75
 """Part of the samples in which an edge that stays runs the same way."""
+
+LEAST_AGREEMENT_OF_TEXT = 0.6
+"""The same for edges of text."""
 
 LEAST_COHERENCE = 0.35
 """Part of a pixel's slopes' energy that is there in their mean, on an edge that stays."""
@@ -105,7 +112,9 @@ def moments(shots: Sequence[Shot], count: int = SAMPLES) -> tuple[float, ...]:
 class LogoDetection:
     """Analysis: samples of a video in, logos out. The samples come from all over it, best at `moments`."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        """`device`: where text is looked for."""
+        self._device = device
         self._pictures: list[Tensor] = []
         self._every = 1
         self._seen = 0
@@ -127,7 +136,7 @@ class LogoDetection:
         height, width = pictures.shape[2:]
         whole = Box(0, 0, width, height)
         found = []
-        for box in lasting_boxes(pictures):
+        for box in standing_boxes(pictures, self._device):
             more = max(round(box.height / 8), 3)
             search = box.grown(more, more, whole)
             view = surroundings(search, whole)
@@ -142,10 +151,27 @@ class LogoDetection:
         return tuple(sorted(found, key=lambda logo: logo.box))
 
 
-def lasting_boxes(pictures: Tensor) -> list[Box]:
-    """Boxes of (N, 3, H, W) uint8 pictures in which edges stay, while around them others come and go."""
-    height, width = pictures.shape[2:]
-    lasting, energy, edge = _lasting(pictures)
+def standing_boxes(pictures: Tensor, device: torch.device | str = "cpu") -> list[Box]:
+    """Boxes of (N, 3, H, W) uint8 pictures that something was laid over: by its edges, or by its being text."""
+    mean, energy = _mean_slopes(pictures)
+    lasting = (mean.square().sum(0) / 3).numpy()
+    found = lasting_boxes(lasting, energy.numpy(), _stays(pictures, mean, energy, LEAST_AGREEMENT))
+    often = _stays(pictures, mean, energy, LEAST_AGREEMENT_OF_TEXT)
+    for text in written_boxes(pictures, lasting, energy.numpy(), often, device):
+        parts = [box for box in found if (box & text).area > 0.3 * min(box.area, text.area)]
+        found = [*(box for box in found if box not in parts), Box.around([text, *parts])]
+    return found
+
+
+def lasting_boxes(lasting: Energy, energy: Energy, edge: Mask) -> list[Box]:
+    """Boxes in which edges stay, while around them others come and go.
+
+    Args:
+        lasting: (H, W), energy of the mean slopes.
+        energy: (H, W), mean energy of the slopes.
+        edge: (H, W), where an edge stays.
+    """
+    height, width = edge.shape
     size = max(5, round(width * _JOIN) | 1)
     joined = cv2.morphologyEx(edge.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
     whole = Box(0, 0, width, height)
@@ -170,23 +196,27 @@ def lasting_boxes(pictures: Tensor) -> list[Box]:
     return found
 
 
-def _lasting(pictures: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Energy of the mean slopes, mean energy of the slopes, and where an edge stays: (H, W) each."""
+def _mean_slopes(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean slopes (6, H, W), and mean energy of the slopes (H, W)."""
     count, _, height, width = pictures.shape
     total, energy = torch.zeros(6, height, width), torch.zeros(height, width)
     for part in pictures.split(4):
         slopes = _slopes(part)
         total += slopes.sum(0)
         energy += slopes.square().sum((0, 1))
-    mean = total / count
-    lasting, energy = mean.square().sum(0) / 3, energy / count / 3
+    return total / count, energy / count / 3
+
+
+def _stays(pictures: Tensor, mean: Tensor, energy: Tensor, agreement: float) -> Mask:
+    """(H, W): where an edge runs the same way in that part of the pictures."""
+    lasting = mean.square().sum(0) / 3
     edge = (lasting > LEAST_SLOPE**2) & (lasting > LEAST_COHERENCE * energy)
     some = edge.flatten().nonzero()[:, 0]
     way, agree = mean.flatten(1)[:, some], torch.zeros(len(some))
     for part in pictures.split(4):
         agree += ((_slopes(part).flatten(2)[:, :, some] * way).sum(1) > 0.4 * way.square().sum(0)).sum(0)
-    edge.view(-1)[some] = agree > LEAST_AGREEMENT * count
-    return lasting.numpy(), energy.numpy(), edge.numpy()
+    edge.view(-1)[some] = agree > agreement * len(pictures)
+    return edge.numpy()
 
 
 def _slopes(pictures: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from vidprod.errors import InvalidParameter
 from vidprod.ops.bitmask import BitMask
 from vidprod.ops.logo_bands import OPAQUE, SIGMAS, inpainting_errors, structure, unblending_errors
 from vidprod.ops.logo_prediction import Mask, Place, Statistics, copies, put, smooth, statistics
-from vidprod.ops.logo_shape import cut_out
+from vidprod.ops.logo_shape import cut_out, written
 from vidprod.ops.text_boxes import Box
 
 Plane = NDArray[np.float32]  # (h, w)
@@ -35,7 +35,7 @@ Kind = Literal["unblend", "inpaint"]
 LEAST_CHANGE = 2.0
 """Standard deviation in levels that the surroundings must have over the samples, or alpha cannot be told."""
 
-LEAST_DIFFERENT = 7
+LEAST_DIFFERENT = 12
 """Different pictures that the samples must be worth; from a slide show of a few alpha cannot be told."""
 
 MOST_UNEXPLAINED = 3.0
@@ -153,7 +153,7 @@ def estimate(pictures: Tensor, box: Box, *, origin: tuple[int, int] = (0, 0)) ->
     fit = _fit(pictures, support)
     judged = _judged(fit, fit.place.inside(support), pictures)
     if judged[1] in _REFUSED:
-        shape = cut_out(pictures.float().mean(0).numpy(), hole, support)
+        shape = cut_out(pictures.float().mean(0).numpy(), hole, support) | (written(pictures, hole) & hole)
         # Of a logo that changes the mean picture may show a part only.
         if (shape & support).sum() >= _ENOUGH[judged[1]] * support.sum():
             support, fit = shape, _fit(pictures, shape)

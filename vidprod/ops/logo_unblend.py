@@ -46,6 +46,12 @@ class LogoUnblend:
         # of the lightness, and twice that of the colours
         self._wrong, self._inpaint = (x[:, None, [0, 1, 1]] for x in (wrong, inpaint))
 
+    @property
+    def share(self) -> float:
+        """The part of the logo's pixels, 0..1, that is got back, where as much is going on around as usual; the rest is filled."""
+        back = self._inpaint / (self._inpaint + self._wrong) * (~self._hard)
+        return float(back[:, 0, 0][:, self.mask[0, 0]].mean())
+
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> Tensor:
         """(N, 3, h, w) uint8 of the matte's box -> the same without the logo; outside `mask` nothing changes."""

@@ -26,7 +26,7 @@ AROUND = 64
 JOINED = 1.3
 """Times the areas of two rectangles that one around both may have to be taken in their place."""
 
-MEMORY = 512 * 2**20
+MEMORY = 320 * 2**20
 """Bytes that pictures may take which wait, or can be copied from."""
 
 LEAST_REACH = 8
@@ -140,7 +140,13 @@ class SubtitleEraser:
         if not self._near:
             return [*self.finish(), Patched(index)]
         if self._temporal is None:
-            self._temporal = TemporalFill(self._fill, cuts=self._plan.cuts, reach=self._reach, first=index)
+            self._temporal = TemporalFill(
+                self._fill,
+                cuts=self._plan.cuts,
+                transitions=self._plan.transitions,
+                reach=self._reach,
+                first=index,
+            )
         self._pictures.append(read())
         self._holes.append(self._hole(now))
         self._sent[index] = self._holes[-1]

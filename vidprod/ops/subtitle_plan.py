@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from vidprod.errors import InvalidParameter, shown
 from vidprod.ops.bitmask import BitMask
+from vidprod.ops.shots import ShotPlan
 from vidprod.ops.text_boxes import Box
 from vidprod.ops.text_plan import TextEvent, TextPlan
 
@@ -93,6 +94,7 @@ class SubtitlesPlan:
         events: what is to be erased, by start; several may stand at a time.
         kept: text that was found in the region and stays, as it does not look like this video's subtitles.
         cuts: numbers of the first pictures of new shots, ascending: nothing is copied across.
+        transitions: first picture and the one after the last of each dissolve or fade: nothing is copied from there.
     """
 
     width: int
@@ -101,17 +103,20 @@ class SubtitlesPlan:
     events: tuple[Subtitle, ...]
     kept: tuple[Subtitle, ...] = ()
     cuts: tuple[int, ...] = ()
+    transitions: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def of(cls, found: TextPlan, cuts: Sequence[int], width: int, height: int) -> SubtitlesPlan:
+    def of(cls, found: TextPlan, shots: ShotPlan, width: int, height: int) -> SubtitlesPlan:
         """From the analyses."""
+        mixed = tuple((one.first, one.stop) for one in shots.transitions if one.stop > one.first)
         return cls(
             width,
             height,
             Area.of(found.region, width, height),
             tuple(Subtitle.of(event, width, height) for event in found.events),
             tuple(Subtitle.of(event, width, height, masked=False) for event in found.kept),
-            tuple(cuts),
+            tuple(shot.first for shot in shots.shots[1:]),
+            mixed,
         )
 
     def mask(self, event: Subtitle) -> BitMask:
@@ -128,13 +133,16 @@ class SubtitlesPlan:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SubtitlesPlan:
         """The plan that JSON holds; raises InvalidParameter naming what is wrong."""
-        known = {"width", "height", "region", "events", "kept", "cuts"}
+        known = {"width", "height", "region", "events", "kept", "cuts", "transitions"}
         if unknown := sorted(set(data) - known):
             raise InvalidParameter(f"{shown(unknown[0])} is not part of a plan of erase-video-subtitles")
         width, height = (_whole(data.get(key), key, 1) for key in ("width", "height"))
         cuts = data.get("cuts", [])
         if not isinstance(cuts, list | tuple):
             raise InvalidParameter(f"cuts is {shown(cuts)}, must be a list")
+        transitions = data.get("transitions", [])
+        if not isinstance(transitions, list | tuple):
+            raise InvalidParameter(f"transitions is {shown(transitions)}, must be a list")
         region = Area.read(data.get("region", {"x": 0, "y": 0, "w": 1, "h": 1}), "region")
         return cls(
             width,
@@ -143,6 +151,7 @@ class SubtitlesPlan:
             tuple(sorted(_events(data.get("events"), "events", width, height), key=lambda event: event.start)),
             tuple(_events(data.get("kept", ()), "kept", width, height)),
             tuple(sorted(_whole(cut, f"cuts[{i}]", 0) for i, cut in enumerate(cuts))),
+            tuple(sorted(_interval(one, f"transitions[{i}]") for i, one in enumerate(transitions))),
         )
 
 
@@ -182,6 +191,15 @@ def _mask(value: Any, name: str) -> BitMask:
     if not bits.unpack().any():  # now, not in the middle of rendering
         raise InvalidParameter(f"{name} covers no pixel; leave it out for the whole of the boxes")
     return bits
+
+
+def _interval(value: Any, name: str) -> tuple[int, int]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InvalidParameter(f"{name} is {shown(value)}, must be a first picture and the one after the last")
+    first, stop = (_whole(one, name, 0) for one in value)
+    if stop <= first:
+        raise InvalidParameter(f"{name} is {shown(value)}, must not be empty")
+    return first, stop
 
 
 def _whole(value: Any, name: str, least: int) -> int:

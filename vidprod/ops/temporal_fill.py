@@ -58,6 +58,9 @@ class TemporalFill:
     Args:
         spatial: fills what no other picture shows.
         cuts: numbers of the first pictures of shots, ascending.
+        transitions: (first, stop) of pictures during which one shot passes into the next, half open, not overlapping. None of
+            them gives anything to other pictures, and they get nothing but from the one filled right before, in the same
+            transition.
         reach: pictures before and after that are held to take pixels from. Besides them the last clean picture before a long
             event is kept, and later ones that the caller pins.
         donors: how many of them a picture is filled from; time grows with it.
@@ -69,14 +72,18 @@ class TemporalFill:
         spatial: SpatialFill,
         *,
         cuts: Sequence[int] = (),
+        transitions: Sequence[tuple[int, int]] = (),
         reach: int = REACH,
         donors: int = 3,
         first: int = 0,
     ) -> None:
         if reach <= GUARD:
             raise ValueError(f"reach is {reach}, must be more than {GUARD}")
+        for start, stop in transitions:
+            if not 0 <= start < stop:
+                raise ValueError(f"transition ({start}, {stop}) must be (first, stop) with 0 <= first < stop")
         self._spatial = spatial
-        self._window = Window(reach, cuts)
+        self._window = Window(reach, cuts, transitions)
         self._reach = reach
         self._donors = donors
         self._next_in = first
@@ -150,12 +157,12 @@ class TemporalFill:
         height, width = entry.mask.shape
         top, bottom = max(rows.min() - AROUND, 0), min(rows.max() + AROUND + 1, height)
         left, right = max(columns.min() - AROUND, 0), min(columns.max() + AROUND + 1, width)
-        part = (slice(None), slice(top, bottom), slice(left, right))
+        part = (slice(None), slice(int(top), int(bottom)), slice(int(left), int(right)))
         hole = Hole.of(entry.picture[part], guess[part], entry.mask[top:bottom, left:right])
-        candidates = self._candidates(index, hole, (int(left), int(top)))
+        candidates = self._candidates(index, hole, (part[1], part[2]))
         if candidates is None:
             return Filled(index, _without_bars(entry.picture, guess, entry.mask), 0.0)
-        values, weights = blend(hole, candidates)
+        values, weights = self._mix(index, hole, candidates)
         values = values + grain(candidates, weights, seed=index)
         picture = entry.picture.clone()
         inner = picture[part].clone()
@@ -164,10 +171,15 @@ class TemporalFill:
         picture = _without_bars(entry.picture, picture, entry.mask)
         return Filled(index, picture, 1 - float(weights[-1].mean()))
 
-    def _candidates(self, index: int, hole: Hole, corner: tuple[int, int]) -> Candidates | None:
-        """The donors and the picture filled last, registered."""
+    def _mix(self, index: int, hole: Hole, candidates: Candidates) -> tuple[Tensor, Tensor]:
+        """The pixels and the weights of picture `index`, as `blend` gives them; here so that what is mixed can be recorded."""
+        return blend(hole, candidates)
+
+    def _candidates(self, index: int, hole: Hole, area: tuple[slice, slice]) -> Candidates | None:
+        """The donors and the picture filled last, registered, and what a still camera saw; `area` is where the hole is."""
         entry = self._window[index]
-        donors = self._window.donors(index, self._donors)
+        reachable = self._window.reachable(index)
+        donors = self._window.donors(index, reachable, self._donors)
         pictures = [donor.entry.picture for donor in donors]
         known = [donor.entry.known for donor in donors]
         ages = [abs(donor.entry.index - index) for donor in donors]
@@ -194,7 +206,7 @@ class TemporalFill:
         count = len(pictures)
         data, seen, motion = torch.stack(pictures), torch.cat(known), torch.cat(motions)
         box_height, box_width = hole.known.shape[-2:]
-        to_box = torch.tensor([[[1.0, 0.0, corner[0]], [0.0, 1.0, corner[1]]]], device=data.device)
+        to_box = torch.tensor([[[1.0, 0.0, area[1].start], [0.0, 1.0, area[0].start]]], device=data.device)
         flow, more = dense_motion(
             hole.luma.expand(count, -1, -1, -1),
             torch.cat(shades),
@@ -203,7 +215,8 @@ class TemporalFill:
             affine_flow(compose(to_box.expand(count, -1, -1), motion), box_height, box_width),
             guess=hole.guess_luma,
         )
-        return measure(hole, data, seen, flow, more, ages, carried=carried)
+        still = self._window.still(index, reachable, area)
+        return measure(hole, data, seen, flow, more, ages, carried=carried, still=still)
 
 
 def _without_bars(picture: Tensor, filled: Tensor, mask: np.ndarray) -> Tensor:

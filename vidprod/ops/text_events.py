@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -23,7 +23,7 @@ from vidprod.ops.strokes import Switch, stroke_mask
 from vidprod.ops.text_boxes import Box, TextDetector
 from vidprod.ops.text_plan import TextEvent, TextPlan
 from vidprod.ops.text_style import End, Line, subtitles
-from vidprod.ops.text_tracks import FULL, PRESENT, Template, boundary, switched
+from vidprod.ops.text_tracks import FULL, PRESENT, Template, above_rest, boundary, switched
 
 Picture = NDArray[np.uint8]  # (H, W, 3)
 
@@ -32,6 +32,9 @@ LOOK = Fraction(4, 25)
 
 LOOKS = 4
 """Looks that the detector takes at a time."""
+
+AROUND = 0.08
+"""Part of the picture's height by which more is looked at than asked for, on every side."""
 
 LONGEST_FADE = Fraction(4, 5)
 """Seconds that fading in or out may take."""
@@ -48,6 +51,9 @@ HARDLY = 0.3
 GROWTH = 1.3
 """Times by which a line may become wider from one look to the next."""
 
+RECENT = 8
+"""Latest lines among which those are that stood together with the one that has just gone."""
+
 CUT = 16.0
 """Levels by which the middle one of coarse cells changes, at least, with a cut."""
 
@@ -62,7 +68,8 @@ class _Track:
     box: Box
     template: Template
     born: int  # number of the look's picture at which the detector first saw it
-    seen: list[int] = field(default_factory=list)  # the latest looks at which it was there
+    seen: list[int] = field(default_factory=list)  # the latest looks at which it was plainly there
+    latest: list[int] = field(default_factory=list)  # the latest at which it was there at all
     looks: int = 0
     samples: list[tuple[int, Picture]] = field(default_factory=list)
     stride: int = 1  # of every so many looks one sample is kept
@@ -78,11 +85,12 @@ class SubtitleDetection:
     """Analysis: pictures in, a `TextPlan` out."""
 
     def __init__(self, detector: TextDetector, region: Box) -> None:
-        """`region` in pixels of the pictures; nothing else of them is looked at."""
+        """`region` in pixels of the pictures: lines that lie in it by more than half are followed, all of them."""
         if region.area == 0:
             raise ValueError(f"the region is empty: {region}")
         self._detector = detector
-        self._region = region
+        self._wanted = region
+        self._region = region  # what is looked at: a little more, so as to see lines that it cuts through as a whole
         self._cuts: deque[int] = deque(maxlen=CUTS)  # the latest
         self._coarse: Picture | None = None  # the latest picture, for finding cuts
         self._changes: deque[float] = deque(maxlen=12)
@@ -100,7 +108,10 @@ class SubtitleDetection:
 
     def update(self, frames: Frames) -> None:
         """Takes the next pictures, whole ones, of any depth and on any device."""
-        self._size = frames.width, frames.height
+        if self._size != (frames.width, frames.height):
+            self._size = frames.width, frames.height
+            around = round(AROUND * frames.height)
+            self._region = self._wanted.grown(around, around, Box(0, 0, *self._size))
         data = frames.data[:, :, self._region.top : self._region.bottom, self._region.left : self._region.right]
         if data.dtype == torch.uint16:
             data = (data.to(torch.int32) >> 8).to(torch.uint8)
@@ -129,7 +140,7 @@ class SubtitleDetection:
         self._leaving += self._tracks
         self._close(final=True)
         events, kept = subtitles(self._lines, self._size)
-        return TextPlan(self._region, tuple(map(TextEvent.of, events)), tuple(map(TextEvent.of, kept)))
+        return TextPlan(self._wanted, tuple(map(TextEvent.of, events)), tuple(map(TextEvent.of, kept)))
 
     def _watch(self, number: int, picture: Picture) -> None:
         """Notes cuts: most of the region changes at once, much more than it has lately."""
@@ -156,8 +167,9 @@ class SubtitleDetection:
     def _look(self) -> None:
         due, self._due = self._due, []
         batch = torch.from_numpy(np.stack([self._picture(number) for number in due])).permute(0, 3, 1, 2)
+        wanted = self._wanted.moved(-self._region.left, -self._region.top)
         for number, boxes in zip(due, self._detector.boxes(batch), strict=True):
-            self._follow(number, boxes)
+            self._follow(number, [box for box in boxes if box.covered_by(wanted) > 0.5])
         self._close()
         self._forget()
 
@@ -169,7 +181,7 @@ class SubtitleDetection:
             # A second sighting needs the detector's word too: much stands still for a sixth of a second.
             again = any(track.box.covered_by(box) > 0.5 for box in boxes)
             # White on white is hardly there; then the detector's word counts as long as the structure does not deny it.
-            if (level >= PRESENT and (again or track.looks > 1)) or (level >= HARDLY and again and track.looks > 2):
+            if (level >= PRESENT and (again or track.looks > 1)) or (level >= HARDLY and again and track.looks > 1):
                 self._seen(track, number, level)
                 present.append(track)
             else:
@@ -190,6 +202,7 @@ class SubtitleDetection:
                 if len(track.samples) > SAMPLES:
                     track.samples = track.samples[::2]
                     track.stride *= 2
+        track.latest = [*track.latest[-2:], number]
         track.looks += 1
         track.crossed = track.crossed or any(track.born < cut <= number for cut in self._cuts)
         if track.first is None and track.looks == LOOKS:
@@ -209,12 +222,15 @@ class SubtitleDetection:
                 right = Box(min(track.box.right, box.right), box.top, box.right, box.bottom)
                 box = max(left, right, key=lambda part: part.width)  # something new beside what has long been there
         template = Template.of([picture], box)
-        self._tracks.append(_Track(box, template, number, [number], 1, [(number, picture)]))
+        self._tracks.append(_Track(box, template, number, [number], [number], 1, [(number, picture)]))
 
     def _find_start(self, track: _Track) -> None:
         oldest = max(self._base, self._back(track.born, LONGEST_FADE))
-        presence = self._presence(track)
-        track.first = boundary(presence, max(track.born, self._base), oldest)
+        inside = max(track.born, self._base)
+        presence, faint = above_rest(self._presence(track, track.seen), inside, oldest)
+        while inside < track.seen[-1] and presence(inside) <= faint:
+            inside += 1  # the detector saw another line go that stood at the same place
+        track.first = boundary(presence, inside, oldest, faint)
         if track.first > self._base:
             shown = track.first
             while shown < track.seen[-1] and presence(shown) < FULL:
@@ -226,9 +242,9 @@ class SubtitleDetection:
             track.came = End.EDGE
         track.began = self._second(track.first)
 
-    def _presence(self, track: _Track) -> Callable[[int], float]:
-        """Of the line as it is when most plainly there, on a picture that is still kept; remembers what it told."""
-        numbers = [n for n in track.seen if n >= self._base]
+    def _presence(self, track: _Track, looks: Sequence[int]) -> Callable[[int], float]:
+        """Of a line as it was at some looks, on a picture that is still kept; remembers what it told."""
+        numbers = [n for n in looks if n >= self._base]
         template = Template.of([self._picture(n) for n in numbers], track.box) if numbers else track.template
         end = self._base + len(self._pictures)
 
@@ -262,8 +278,14 @@ class SubtitleDetection:
         if track.first is None:
             self._find_start(track)
         assert track.first is not None
-        presence = self._presence(track)
-        last = boundary(presence, max(track.seen[-1], self._base), newest)
+        inside = max(track.seen[-1], self._base)
+        presence = self._presence(track, track.seen)
+        if track.latest and track.latest[-1] >= inside and presence(track.latest[-1]) < FULL:
+            # What is behind it has become as bright as the line: what is still to be seen of it tells when it goes.
+            inside = max(track.latest[-1], self._base)
+            presence = self._presence(track, track.latest)
+        presence, faint = above_rest(presence, inside, newest)
+        last = boundary(presence, inside, newest, faint)
         end = self._second(last) + self._last_step
         if track.born >= self._base and end - self._second(max(track.first, self._base)) < SHORTEST:
             return
@@ -276,9 +298,14 @@ class SubtitleDetection:
             switches.append(Switch(self._picture(last + 1), self._picture(shown)))
             if left is not End.EDGE and switched(presence, last, last + 1):
                 left = End.SWITCH
-        strokes = stroke_mask(self._samples(track), track.box, switches)
+        strokes = stroke_mask(self._samples(track), track.box, switches, self._beside(track, last))
         if not strokes.mask.any():
             return
+        # Where what is behind has the line's colour, it may stand unseen.
+        unseen = (
+            track.before is not None and strokes.hidden(track.before.clean),
+            last < newest and strokes.hidden(self._picture(last + 1)),
+        )
         corner = self._region.left + strokes.area.left, self._region.top + strokes.area.top
         red, green, blue = (float(value) for value in strokes.colour)
         crossed = track.crossed or any(track.first < cut <= last for cut in self._cuts)
@@ -294,8 +321,27 @@ class SubtitleDetection:
                 track.came,
                 left,
                 crossed,
+                BitMask.pack(strokes.core, *corner),
+                unseen,
             )
         )
+
+    def _beside(self, track: _Track, last: int) -> list[Box]:
+        """Boxes of other lines that stand together with one."""
+        assert track.first is not None
+        found = [
+            other.box
+            for other in (*self._tracks, *self._leaving)
+            if other.looks > 1 and other.born <= last and other is not track
+        ]
+        left, top = -self._region.left, -self._region.top
+        found += [line.box.moved(left, top) for line in self._lines[-RECENT:] if line.stop > track.first]
+        return [
+            box
+            for box in found
+            if max(box.covered_by(track.box), track.box.covered_by(box)) < 0.5
+            and box.height < GROWTH * track.box.height
+        ]
 
     @staticmethod
     def _samples(track: _Track) -> list[Picture]:

@@ -42,14 +42,15 @@ class TextEvent:
         mask = np.zeros((area.height, area.width), bool)
         for line in lines:
             line.mask.paint(mask, (area.left, area.top))
-        # Lines of one subtitle switch together, so those that do it plainly speak for the others.
-        coming = [line for line in lines if line.came is End.SWITCH] or lines
-        leaving = [line for line in lines if line.left is End.SWITCH] or lines
+        # Lines of one subtitle switch together, so those that do it plainly speak for the others, the widest first.
+        by_width = sorted(lines, key=lambda line: -line.box.width)
+        coming = next((line for line in by_width if line.came is End.SWITCH), min(lines, key=lambda line: line.first))
+        leaving = next((line for line in by_width if line.left is End.SWITCH), max(lines, key=lambda line: line.stop))
         return cls(
-            min(line.first for line in coming),
-            max(line.stop for line in leaving),
-            min(line.start for line in coming),
-            max(line.end for line in leaving),
+            coming.first,
+            leaving.stop,
+            coming.start,
+            leaving.end,
             tuple(line.box for line in sorted(lines, key=lambda line: line.box.top)),
             BitMask.pack(mask, area.left, area.top),
         )

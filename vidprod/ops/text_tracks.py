@@ -29,13 +29,34 @@ FULL = 0.85
 """Presence below which a line at its first or last certain picture may be fading."""
 
 FAINT = 0.06
-"""Presence at which a fading line ends."""
+"""Presence at which a fading line ends, where what is behind it moves."""
+
+LEAST_FAINT = 0.02
+"""The same where it does not."""
+
+LEAST_FALL = 0.004
+"""By which presence falls from picture to picture at least while a line fades."""
 
 RIM = 0.22
 """Part of the height of the detector's box, above and below, in which there is hardly any text."""
 
 MOST_FADING = 32
 """Pictures that a fade takes at most."""
+
+PROBES = 8
+"""Pictures beyond the last certain one that are asked what is there without the line."""
+
+MOST_REST = 0.35
+"""Presence that a scene without the line may have; more of it is the line itself."""
+
+EVEN = 0.03
+"""By which presence differs at most between pictures without the line, if they are to tell what remains of it."""
+
+NEARLY = 0.65
+"""Presence of a line that was half hidden and is switched off."""
+
+CLIFF = 4.0
+"""Times by which presence falls faster, where a line is switched off that was half hidden, than it did before."""
 
 SWITCHED_OFF = 0.3
 """Presence above which a line is not quite gone: more than a switch leaves."""
@@ -94,28 +115,55 @@ class Template:
         return float(np.median(agree[strong] / own[strong]))
 
 
-def boundary(presence: Callable[[int], float], inside: int, outermost: int) -> int:
+def above_rest(presence: Callable[[int], float], inside: int, outermost: int) -> tuple[Callable[[int], float], float]:
+    """Presence less what remains of it once the line is gone, of a still scene that the template has something of.
+
+    Args:
+        presence, inside, outermost: as for `boundary`.
+
+    Returns:
+        The new presence, and what of it is seen for sure.
+    """
+    away = outermost - inside
+    if abs(away) < PROBES:
+        return presence, FAINT
+    found = sorted(presence(inside + round(away * (i + 1) / PROBES)) for i in range(PROBES))
+    noise = found[PROBES // 4] - found[0]
+    rest = found[PROBES // 4] if noise < EVEN else found[0]  # not what belongs to a long fade
+    faint = min(max(noise, LEAST_FAINT), FAINT)
+    if not 0 < rest < MOST_REST:
+        return presence, faint
+    return lambda number: (presence(number) - rest) / (1 - rest), faint
+
+
+def boundary(presence: Callable[[int], float], inside: int, outermost: int, faint: float = FAINT) -> int:
     """The last picture, going from `inside` towards `outermost`, that still shows the line.
 
     Args:
         presence: of a picture by number, relative to the fully visible line.
         inside: number of a picture that shows it.
         outermost: number of the last picture to try.
+        faint: presence at which a fading line ends.
     """
     step = 1 if outermost >= inside else -1
     at = inside
     while at != outermost and presence(at + step) >= PRESENT:
         at += step
     value = presence(at)
-    if value >= FULL:  # switched, not faded: a little on the next picture is a trace left by compression
+    before = (presence(at - 2 * step) - value) / 2
+    cliff = at != outermost and value - presence(at + step) > CLIFF * max(before, 2 * EVEN)
+    # Switched, not faded: a little on the next picture is a trace left by compression.
+    if value >= FULL or (cliff and value > NEARLY):
         half = presence(at + step) if at != outermost else 0.0
         beyond = presence(at + 2 * step) if outermost not in (at, at + step) else 0.0
         return at + step if half > SWITCHED_OFF and beyond < half - 0.2 else at
+    fall = 0.0
     while at != outermost:
         following = presence(at + step)
-        if following < FAINT or following > value - 0.02:
+        # What is less than half a step of an even fade is a trace.
+        if following < max(faint, 0.4 * fall) or following > value - LEAST_FALL:
             break
-        at, value = at + step, following
+        at, value, fall = at + step, following, value - following
     return at
 
 

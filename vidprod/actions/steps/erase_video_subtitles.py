@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,23 @@ from vidprod.actions.erase_video_subtitles import EraseVideoSubtitlesParams
 from vidprod.actions.run import Context, Rendered
 from vidprod.errors import InvalidParameter
 from vidprod.media.frames import Frames
+from vidprod.media.patch import Region
 from vidprod.media.probe import VideoInfo, probe
 from vidprod.media.reader import VideoReader
 from vidprod.media.thumbnails import shrunk
 from vidprod.media.writer import VideoWriter
-from vidprod.ops.erase import Tally, erase, like_decoded, prepared, region_of
+from vidprod.ops.erase import Tally, erase, fitting, like_decoded, prepared, region_of
 from vidprod.ops.inpaint import NetworkFill
 from vidprod.ops.render import analyse as run_analysis
-from vidprod.ops.shots import ShotDetection
-from vidprod.ops.subtitle_erase import SubtitleEraser, affordable_reach, parts
+from vidprod.ops.shot_analysis import SIDE, ShotAnalysis
+from vidprod.ops.subtitle_erase import Part, SubtitleEraser, affordable_reach, parts
 from vidprod.ops.subtitle_plan import Area, SubtitlesPlan
-from vidprod.ops.text_boxes import Box, TextDetector
+from vidprod.ops.text_boxes import WORKING_WIDTH, Box, TextDetector
 from vidprod.ops.text_events import SubtitleDetection
+from vidprod.ops.text_residual import ResidualText
+
+LEAST_WIDTH = 64
+"""Pixels at which the finished pictures are looked at, at least."""
 
 NOTHING_FOUND = "no subtitles were found in the region; the pictures are unchanged"
 
@@ -31,19 +37,19 @@ NOTHING_FOUND = "no subtitles were found in the region; the pictures are unchang
 class SubtitleAnalysis:
     """Analysis: subtitles and shots, in one pass over the pictures."""
 
-    def __init__(self, detector: TextDetector, region: Box, info: VideoInfo) -> None:
+    def __init__(self, detector: TextDetector, region: Box, info: VideoInfo, shots: ShotAnalysis) -> None:
         self._text = SubtitleDetection(detector, region)
-        self._shots = ShotDetection()
+        self._shots = shots
         self._size = info.display_width, info.display_height
 
     def update(self, frames: Frames) -> None:
         """Takes whole pictures."""
         self._text.update(frames)
-        self._shots.update(shrunk(frames))
+        self._shots.update(shrunk(frames, side=SIDE))
 
     def finish(self) -> SubtitlesPlan:
         """The plan."""
-        return SubtitlesPlan.of(self._text.finish(), self._shots.cuts(), *self._size)
+        return SubtitlesPlan.of(self._text.finish(), self._shots.finish(), *self._size)
 
 
 def analyse(params: EraseVideoSubtitlesParams, context: Context) -> SubtitlesPlan:
@@ -54,8 +60,8 @@ def analyse(params: EraseVideoSubtitlesParams, context: Context) -> SubtitlesPla
     region = area.pixels(width, height)
     if not region.area:
         raise InvalidParameter(f"the region holds no pixel of a picture of {width}x{height}: BW or BH is too small")
-    analysis = SubtitleAnalysis(TextDetector(context.device), region, info)
-    with VideoReader(params.video_url, info=info, batch=context.batch, bits=8) as reader:
+    analysis = SubtitleAnalysis(TextDetector(context.device), region, info, ShotAnalysis(context.device))
+    with VideoReader(params.video_url, info=info, batch=context.batch_of(info), bits=8) as reader:
         return run_analysis(reader, analysis, control=context.control, total=info.frame_count)
 
 
@@ -82,7 +88,7 @@ def render(params: EraseVideoSubtitlesParams, plan: SubtitlesPlan, output: Path,
                 fill,
                 rate=info.frame_rate,
                 reach=reach,
-                batch=context.batch,
+                batch=context.batch_of(info),
                 device=context.device,
                 ahead=lambda box, second: _ahead(info, writer, box, second),
             )
@@ -90,9 +96,12 @@ def render(params: EraseVideoSubtitlesParams, plan: SubtitlesPlan, output: Path,
             if fill is not None
         ]
         with VideoReader(params.video_url, info=info) as reader:
-            tally = erase(reader, erasers, writer, control=context.control)
+            residual = _Residual(found, plan, context)
+            tally = erase(reader, erasers, writer, control=context.control, look=residual)
         notes = (*reader.stats.notes(), *writer.notes())
-    return Rendered(tally.frames, notes if tally.changed else (*notes, NOTHING_FOUND), report=_report(plan, tally))
+    return Rendered(
+        tally.frames, notes if tally.changed else (*notes, NOTHING_FOUND), report=_report(plan, tally, residual)
+    )
 
 
 def _ahead(info: VideoInfo, writer: VideoWriter, box: Box, second: float) -> tuple[int, Tensor] | None:
@@ -108,11 +117,37 @@ def _ahead(info: VideoInfo, writer: VideoWriter, box: Box, second: float) -> tup
     return None
 
 
-def _report(plan: SubtitlesPlan, tally: Tally) -> Mapping[str, Any]:
+class _Residual:
+    """Asks the detector about a few finished pictures of every subtitle, at the scale at which it was found."""
+
+    def __init__(self, found: Sequence[Part], plan: SubtitlesPlan, context: Context) -> None:
+        across = max(plan.region.w * plan.width, 1)
+        self._asked = {}
+        for part in found:
+            width = max(round(WORKING_WIDTH * part.box.width / max(across, WORKING_WIDTH)), LEAST_WIDTH)
+            spans = [(event.start, event.end) for event in part.events]
+            self._asked[part.box] = ResidualText(TextDetector(context.device, width=width), spans)
+
+    def __call__(self, second: Fraction, region: Region, read: Callable[[], Tensor], mask: Tensor) -> None:
+        asked = self._asked[fitting(region)]
+        if asked.wants(float(second)):
+            asked.update(read(), mask.numpy())
+
+    def report(self) -> dict[str, float] | None:
+        parts = [asked.finish() for asked in self._asked.values()]
+        count = sum(part.count for part in parts)
+        if not count:
+            return None
+        mean = sum(part.mean * part.count for part in parts) / count
+        return {"mean": round(mean, 4), "worst": round(max(part.worst for part in parts), 4), "pictures": count}
+
+
+def _report(plan: SubtitlesPlan, tally: Tally, residual: _Residual) -> Mapping[str, Any]:
     return {
         "events": len(plan.events),
         "frames": tally.frames,
         "frames_changed": tally.changed,
         "pixels_changed": tally.pixels,
         "share_from_other_frames": round(tally.real / tally.pixels, 4) if tally.pixels else None,
+        "residual_text_probability": residual.report(),
     }
