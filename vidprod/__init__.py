@@ -15,7 +15,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PLAIN = ("call", "run")
+_PLAIN = ("apply_lut", "call", "run", "shots")
 _ELSEWHERE = {"Client": "client", "JobAnswer": "client", "RemoteResult": "client"}
 
 

@@ -21,6 +21,7 @@ from vidprod.storage.fetch import fetched
 
 if TYPE_CHECKING:
     from vidprod.actions.run import Result
+    from vidprod.ops.shots import ShotPlan
 
 PathLike = str | Path
 
@@ -33,6 +34,9 @@ def run(
     device: str | None = None,
     model: str | None = None,
     plan: PathLike | Mapping[str, Any] | None = None,
+    lut: PathLike | None = None,
+    cover: PathLike | None = None,
+    debug: PathLike | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result:
@@ -45,6 +49,9 @@ def run(
         device: "auto", "cpu", "cuda" or "cuda:N"; by default the setting VIDPROD_DEVICE.
         model: the network, for actions that have a choice: a name of `vidprod models`, or a checkpoint file.
         plan: a plan (or the JSON file that holds it) to render instead of analysing the input.
+        lut: a .cube file to apply instead of analysing the input, for AdjustVideoColor.
+        cover: where the cover picture of actions that make one goes; by default beside the video, as .jpg.
+        debug: where a video of what the analysis saw goes, of ChangeVideoSize: window, subjects and saliency on the source.
         progress: called after each batch of pictures.
         cancelled: asked between batches; answer True to stop with `vidprod.errors.Cancelled`.
 
@@ -55,19 +62,32 @@ def run(
     from vidprod.actions.run import run as run_action
 
     spec = find(action)
-    checked = spec.params.parse(dict(params))
+    if lut is not None and spec.lut_params is None:
+        raise InvalidParameter(f"lut is {str(lut)!r}: {spec.name} applies no look-up tables")
+    if lut is not None and plan is not None:
+        raise InvalidParameter("lut and plan exclude each other; a plan can name the .cube file")
+    assumed = spec.lut_params if lut is not None and spec.lut_params else {}
+    checked = spec.params.parse({**assumed, **params})
     if model is not None and not spec.models:
         raise InvalidParameter(f"model is {model!r}: {spec.name} has no choice of networks")
+    if cover is not None and not spec.cover:
+        raise InvalidParameter(f"cover is {str(cover)!r}: {spec.name} makes no cover picture")
+    if debug is not None and not spec.debug:
+        raise InvalidParameter(f"debug is {str(debug)!r}: {spec.name} has nothing to show")
     data = read_plan(Path(plan)) if isinstance(plan, str | Path) else None if plan is None else dict(plan)
+    if lut is not None:
+        data = {"lut": str(lut)}
     stop = cancelled or (lambda: False)
-    context = Context.make(device, model=model, control=Control(progress, stop))
+    picture = None if cover is None else Path(cover)
+    context = Context.make(device, model=model, cover=picture, control=Control(progress, stop))
     target = Path(output) if output is not None else default_output(spec, checked)
     with ExitStack() as stack:
         local = {
             name: str(stack.enter_context(fetched(getattr(checked, name), cancelled=stop)))
             for name in checked.file_fields()
         }
-        return run_action(spec, checked.model_copy(update=local), target, context, plan=data)
+        shown = None if debug is None else Path(debug)
+        return run_action(spec, checked.model_copy(update=local), target, context, plan=data, debug=shown)
 
 
 def call(action: str, /, *, output: PathLike | None = None, device: str | None = None, **params: Any) -> dict[str, Any]:
@@ -79,11 +99,67 @@ def call(action: str, /, *, output: PathLike | None = None, device: str | None =
     return run(action, params, output=output, device=device).data()
 
 
+def apply_lut(video: PathLike, lut: PathLike, output: PathLike | None = None, **rest: Any) -> Result:
+    """Applies a look-up table of one's own to every picture; what the numbers mean (the colour tags) stays as it is.
+
+    Args:
+        video: a path or an http(s) URL.
+        lut: a .cube file: curves, a table, or both.
+        output: the file to make, .mov or .mp4; by default one in the current folder.
+        rest: `video_codec`, `video_bitrate` and `video_format` of AdjustVideoColor, and what `run` takes.
+
+    Raises:
+        VidprodError: with the documented code; InvalidParameter with the line's number for a .cube file that is not sound.
+    """
+    spec = find("AdjustVideoColor")
+    params = {name: rest.pop(name) for name in spec.params.model_fields if name in rest}
+    return run(spec.name, {**params, "video_url": str(video)}, output=output, lut=lut, **rest)
+
+
+def shots(
+    video: PathLike,
+    *,
+    device: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ShotPlan:
+    """Finds the shots of a video and the cuts, dissolves and fades between them.
+
+    Args:
+        video: a path or an http(s) URL.
+        device: as for `run`. On a GPU a network looks at all pictures, on the CPU where something may be.
+        progress: called after each batch of pictures.
+        cancelled: asked between batches; answer True to stop with `vidprod.errors.Cancelled`.
+
+    Raises:
+        VidprodError: with the documented code, for a file that is no video.
+    """
+    from vidprod.actions.run import Context  # brings torch, which takes seconds
+    from vidprod.media.reader import VideoReader
+    from vidprod.media.thumbnails import thumbnails
+    from vidprod.ops.render import analyse
+    from vidprod.ops.shot_analysis import SIDE, ShotAnalysis
+
+    stop = cancelled or (lambda: False)
+    context = Context.make(device, control=Control(progress, stop))
+    with (
+        fetched(str(video), cancelled=stop) as path,
+        VideoReader(path, device=context.device, batch=context.batch, bits=8) as reader,
+    ):
+        # A GPU decodes and shrinks whole pictures faster than the CPU makes small ones.
+        pictures = reader if context.device.type == "cuda" else thumbnails(reader, side=SIDE)
+        return analyse(pictures, ShotAnalysis(context.device), control=context.control, total=reader.info.frame_count)
+
+
 def _function(spec: ActionSpec[Any]) -> Callable[..., Result]:
     options = {
         name: parameter
         for name, parameter in inspect.signature(run).parameters.items()
-        if name not in ("action", "params") and (name != "model" or spec.models)
+        if name not in ("action", "params")
+        and (name != "model" or spec.models)
+        and (name != "cover" or spec.cover)
+        and (name != "debug" or spec.debug)
+        and (name != "lut" or spec.lut_params is not None)
     }
 
     def function(**arguments: Any) -> Result:

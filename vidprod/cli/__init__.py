@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vidprod import __version__
-from vidprod.cli import actions, checkup, jobs, keys, server
+from vidprod.cli import actions, checkup, jobs, keys, server, shots
 from vidprod.errors import Cancelled, VidprodError
 
 FAILED = 2
@@ -67,4 +67,5 @@ server.add_to(app)
 app.command(jobs.app)
 app.command(keys.app)
 app.command(checkup.doctor)
+app.command(shots.shots)
 actions.add_to(app)

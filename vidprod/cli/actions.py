@@ -18,7 +18,8 @@ from rich.console import Console
 
 from vidprod import api
 from vidprod.actions import ACTIONS
-from vidprod.actions.spec import ActionSpec
+from vidprod.actions.spec import ActionSpec, Params
+from vidprod.errors import InvalidParameter, InvalidParameterFormat, shown
 from vidprod.progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -41,13 +42,25 @@ def _command(spec: ActionSpec[Any], *, cloud_names: bool) -> Callable[..., None]
     def command(*positional: Any, **named: Any) -> None:
         arguments = {**dict(zip(positional_names, positional, strict=False)), **named}
         own = {p.name: arguments.pop(p.name, p.default) for p in own_options}
+        for name, members in lists.items():
+            if arguments.get(name) is not None:
+                arguments[name] = [_member(text, members, f"--{_singular(name)}") for text in arguments[name]]
         _run(spec, {name: value for name, value in arguments.items() if value is not None}, **own)
 
     parameters: list[inspect.Parameter] = []
+    lists: dict[str, list[str]] = {}  # by parameter, the names of its members' fields
     for parameter, name in zip(fields, spec.params.model_fields, strict=True):
         positional = name in files and not cloud_names
         names = ("IN",) if positional else (f"--{parameter.name.replace('_', '-')}",)
-        annotation = _annotated(get_args(parameter.annotation)[0], names, _help(spec.params.model_fields[name]))
+        wanted, text = get_args(parameter.annotation)[0], _help(spec.params.model_fields[name])
+        if members := _fields_of_members(spec.params.model_fields[name]):
+            lists[parameter.name] = members
+            names = (f"--{_singular(parameter.name)}",)
+            wanted, text = tuple[str, ...] | None, f"{','.join(members).upper()}: {text}; may be given several times"
+            parameter = parameter.replace(default=None)
+        if spec.lut_params and name in spec.lut_params:
+            wanted, parameter = wanted | None, parameter.replace(default=None)  # whether it is missed, the action tells
+        annotation = _annotated(wanted, names, text, negative=() if members else None)
         kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
         parameters.append(parameter.replace(annotation=annotation, kind=kind))
     own_options = _own_options(spec)
@@ -71,6 +84,14 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
     ]
     if spec.models:
         table.append(("model", str | None, None, "a network of `vidprod models`, or a checkpoint file"))
+    if spec.lut_params is not None:
+        table.append(("lut", Path | None, None, "apply this .cube file instead of grading"))
+    if spec.cover:
+        table.append(("cover", Path | None, None, "the cover picture (default: OUT with .jpg)"))
+    if spec.debug:
+        table.append(
+            ("debug", Path | None, None, "show here what was seen: window, subjects and saliency on the source")
+        )
     table.append(("quiet", bool, False, "print nothing but errors"))
     found = []
     for name, kind, default, text in table:
@@ -84,6 +105,27 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
 def _annotated(kind: Any, names: tuple[str, ...], text: str, *, negative: tuple[str, ...] | None = None) -> Any:
     """What cyclopts reads: the type, the option's names and its help."""
     return Annotated[kind, Parameter(name=names, help=text, negative=negative)]
+
+
+def _fields_of_members(info: FieldInfo) -> list[str]:
+    """Of a list of objects: their fields, in order."""
+    arguments = get_args(info.annotation)
+    is_list = bool(arguments) and isinstance(arguments[0], type) and issubclass(arguments[0], Params)
+    return list(arguments[0].model_fields) if is_list else []
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("es" if name.endswith("xes") else "s").replace("_", "-")
+
+
+def _member(text: str, fields: list[str], option: str) -> dict[str, str]:
+    """One object of a list, as it is written on the command line: its fields' values with commas between them."""
+    values = text.split(",")
+    if len(values) != len(fields):
+        raise InvalidParameterFormat(
+            f"{option} is {shown(text)}, must be {','.join(fields).upper()}: {len(fields)} numbers"
+        )
+    return dict(zip(fields, values, strict=True))
 
 
 def _help(info: FieldInfo) -> str:
@@ -106,7 +148,12 @@ def _run(
     device: str | None,
     quiet: bool,
     model: str | None = None,
+    lut: Path | None = None,
+    cover: Path | None = None,
+    debug: Path | None = None,
 ) -> None:
+    if plan is not None and plan.suffix.lower() == ".srt" and spec.name != "EraseVideoSubtitles":
+        raise InvalidParameter(f"--plan {plan.name}: only erase-video-subtitles has times to write as .srt")
     console = Console(stderr=True)
     with interruptible() as interrupted, ProgressDisplay(console, quiet=quiet) as display:
         result = api.run(
@@ -116,15 +163,31 @@ def _run(
             device=device,
             model=model,
             plan=from_plan,
+            lut=lut,
+            cover=cover,
+            debug=debug,
             progress=display,
             cancelled=interrupted,
         )
     if plan is not None:
-        plan.write_text(json.dumps(result.plan, indent=1) + "\n", encoding="utf-8")
+        plan.write_text(_written(result.plan, plan), encoding="utf-8")
     if report is not None:
         report.write_text(json.dumps(_measured(result), indent=1) + "\n", encoding="utf-8")
     if not quiet:
         _report(console, result)
+
+
+def _written(plan: dict[str, Any], path: Path) -> str:
+    """A plan as its file's suffix demands."""
+    if path.suffix.lower() != ".srt":
+        return json.dumps(plan, indent=1) + "\n"
+    from vidprod.ops.text_srt import srt  # slow to import
+
+    entries = []
+    for number, event in enumerate(plan.get("events", ()), start=1):
+        lines = [f"[subtitle {number}: x {b['x']} y {b['y']} w {b['w']} h {b['h']}]" for b in event["boxes"]]
+        entries.append((event["start"], event["end"], lines))
+    return srt(entries)
 
 
 def _measured(result: Result) -> dict[str, Any]:

@@ -1,20 +1,26 @@
-"""Where one shot ends and the next begins: hard cuts, from small pictures.
+"""Shots and the transitions between them, and a cheap detector of hard cuts; `shot_analysis.py` finds the gradual ones too.
 
-The measure is the one of PySceneDetect's AdaptiveDetector: a cut is a change that stands out from the changes around it, so
-that fast motion, which changes every picture, does not cut.
+The measure of the cheap one is that of PySceneDetect's AdaptiveDetector: a cut is a change that stands out from the changes
+around it, so that fast motion, which changes every picture, does not cut.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vidprod.errors import InvalidParameter, shown
 from vidprod.media.frames import Frames
+
+Kind = Literal["cut", "dissolve", "fade"]
+"""How one shot becomes the next: at once, by any gradual mixture (wipes too), or by way of black or white."""
 
 LEAST_CHANGE = 10.0
 """Mean absolute change of the coarse picture, in levels of 255, below which nothing is called a cut."""
@@ -37,6 +43,99 @@ class Shot:
     end: float
     first: int
     stop: int
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Pictures `first` to `stop` (half open) in which two shots mix; of a cut, both are the first picture of the new shot."""
+
+    first: int
+    stop: int
+    kind: Kind
+
+    @property
+    def boundary(self) -> int:
+        """The first picture that counts as the new shot's: the middle."""
+        return (self.first + self.stop) // 2
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """The shots of a video and how they join.
+
+    Attributes:
+        shots: in order, without gaps, from the first picture to the last; a boundary lies in the middle of its transition.
+        transitions: in order, apart from each other. One that begins with the first picture or ends with the last (a fade from
+            or to black) has no boundary.
+    """
+
+    shots: tuple[Shot, ...]
+    transitions: tuple[Transition, ...]
+
+    def __post_init__(self) -> None:
+        if self.shots and self.shots[0].first != 0:
+            raise InvalidParameter(f"plan: the first shot begins with picture {self.shots[0].first}, must begin with 0")
+        for a, b in itertools.pairwise(self.shots):
+            if a.stop != b.first:
+                raise InvalidParameter(f"plan: a shot stops at picture {a.stop}, the next one begins at {b.first}")
+        for shot in self.shots:
+            if not (shot.first < shot.stop and shot.start < shot.end):
+                raise InvalidParameter(f"plan: {shot} must end after its start")
+        at = 0
+        for t in self.transitions:
+            if t.kind not in get_args(Kind):
+                raise InvalidParameter(f"plan: kind is {shown(t.kind)}, must be one of {', '.join(get_args(Kind))}")
+            if not at <= t.first <= t.stop <= self.count or (t.kind == "cut") != (t.first == t.stop):
+                raise InvalidParameter(
+                    f"plan: {t} must lie within the video, after the one before; only cuts are empty"
+                )
+            at = t.stop
+
+    @classmethod
+    def joined(cls, transitions: Sequence[Transition], seconds: Sequence[float]) -> Self:
+        """The plan for a video whose pictures are shown at these times, with these transitions."""
+        if not seconds:
+            return cls((), ())
+        step = seconds[-1] - seconds[-2] if len(seconds) > 1 else 1 / 25
+        times = [*seconds, seconds[-1] + step]
+        count = len(seconds)
+        inner = {t.boundary for t in transitions if t.first > 0 and t.stop < count} - {0, count}
+        edges = [0, *sorted(inner), count]
+        shots = tuple(Shot(start=times[a], end=times[b], first=a, stop=b) for a, b in itertools.pairwise(edges))
+        return cls(shots, tuple(transitions))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The plan that JSON holds; raises InvalidParameter naming what is wrong."""
+        try:
+            shots = tuple(
+                Shot(float(s["start"]), float(s["end"]), int(s["first"]), int(s["stop"])) for s in data["shots"]
+            )
+            joins = tuple(Transition(int(t["first"]), int(t["stop"]), t["kind"]) for t in data["transitions"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidParameter(f"plan: not a plan of shots ({type(error).__name__}: {error})") from None
+        return cls(shots, joins)
+
+    @property
+    def count(self) -> int:
+        """Pictures of the video."""
+        return self.shots[-1].stop if self.shots else 0
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Numbers of the first pictures of all shots but the first, as `render` wants them."""
+        return tuple(shot.first for shot in self.shots[1:])
+
+    def pure(self, shot: Shot) -> tuple[int, int]:
+        """First and stop of the pictures of a shot that are in no transition; equal where there are none."""
+        first, stop = shot.first, shot.stop
+        for t in self.transitions:
+            if t.first <= first < t.stop:
+                first = min(t.stop, stop)
+        for t in reversed(self.transitions):
+            if t.first < stop <= t.stop:
+                stop = max(t.first, first)
+        return first, stop
 
 
 class ShotDetection:
