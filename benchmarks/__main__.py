@@ -12,8 +12,23 @@ from benchmarks.summary import summary
 from benchmarks.tables import fill
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("transcode", "sr-network", "sr-end-to-end", "sr-quality", "inpaint-network", "service")
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "models.md")
+RESULTS = ROOT / "benchmarks" / "results"
+NAMES = (
+    "transcode",
+    "sr-network",
+    "sr-end-to-end",
+    "sr-quality",
+    "inpaint-network",
+    "erase",
+    "erase-events",
+    "erase-logos",
+    "shots",
+    "reframe",
+    "lut",
+    "service",
+)
+PAGES = ("benchmarks", "models", "erase", "shots", "color", "reframing")
+DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES))
 
 
 def main() -> None:
@@ -22,7 +37,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+", choices=[*NAMES, "all"])
     parser.add_argument("--media", type=Path, help="folder of real clips (default: ../shared/media, if there)")
     parser.add_argument("--quick", action="store_true", help="fewer pictures: to see that it runs, not to quote")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", help="where the JSON goes")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the JSON goes")
     arguments = parser.parse_args()
     beside = ROOT.parent / "shared" / "media"
     media = arguments.media or (beside if beside.is_dir() else None)
@@ -39,7 +54,7 @@ def main() -> None:
         for document in DOCUMENTS:
             if document.exists():
                 fill(document, name, text)
-    if not arguments.quick:
+    if not arguments.quick and arguments.results.resolve() == RESULTS:  # elsewhere lie only some of them
         fill(ROOT / "README.md", "summary", summary(arguments.results))
 
 

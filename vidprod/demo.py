@@ -30,7 +30,12 @@ from vidprod.local import LocalServer
 from vidprod.media.probe import probe
 from vidprod.media.reader import VideoReader
 
-SAMPLES: Mapping[str, Mapping[str, Any]] = {}
+SAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "ChangeVideoSize": {"Width": 144, "Height": 256},
+    "AbstractEcommerceVideo": {"Duration": 2},
+    "AbstractFilmVideo": {"Length": 2},
+    "AdjustVideoColor": {"Mode": "Rec709", "VideoFormat": "mp4"},
+}
 """Parameters besides the video, for actions that need some."""
 
 DONE = "done"
@@ -89,7 +94,8 @@ def _one(
     client: Client, spec: ActionSpec[Any], video: Path, url: str, folder: Path, console: Console
 ) -> tuple[str, ...]:
     """A row of the table: one action, from the submit to the picture."""
-    output = folder / f"{spec.kebab_name}{spec.suffixes[0]}"
+    parameters = sample(spec, url)
+    output = folder / f"{spec.kebab_name}{spec.suffix_of(spec.params.parse(parameters))}"
     started = time.monotonic()
     with Progress(
         TextColumn("{task.description:<24}{task.fields[status]:<16}"),
@@ -104,7 +110,7 @@ def _one(
             bars.update(task, status=str(answer.status), completed=answer.progress or 0)
 
         try:
-            result = client.run(spec.name, sample(spec, url), output=output, progress=show)
+            result = client.run(spec.name, parameters, output=output, progress=show)
         except VidprodError as error:
             return (spec.name, f"{error.code}: {error.message}", f"{time.monotonic() - started:.1f}", "", "")
     seconds = time.monotonic() - started

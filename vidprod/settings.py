@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="where networks run: auto, cpu, cuda or cuda:N")
     sr_model: str = Field(
         "span-x2-adaptive", description="network of SuperResolveVideo: a name of `vidprod models`, or a checkpoint file"
+    )
+    log_curve: Literal["auto", "logc3", "logc4", "slog3", "vlog"] = Field(
+        "auto", description="what AdjustVideoColor takes log footage for; auto: what the file says, else logc3"
     )
     preset: str = Field(
         "medium",

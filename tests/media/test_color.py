@@ -207,6 +207,20 @@ def test_round_trip_through_files(
         assert abs(error.mean((0, 1))).max() < 0.2
 
 
+def test_eight_bits_from_sixteen_are_dithered(device: torch.device) -> None:
+    """A slow ramp keeps its mean everywhere; what is a level already stays one."""
+    ramp = torch.linspace(0.4, 0.42, 512)[None, None, None, :].expand(1, 3, 128, -1)
+    data = (ramp * 65535).round().to(torch.int32).to(torch.uint16).to(device)
+    y, u, v = (p.cpu().double() for p in rgb_to_yuv420(data, ColorTags(1, 1, 1, 1)))
+    want = 16 + 219 * ramp[0, 0].double()
+    means = [x.unfold(-2, 16, 16).unfold(-2, 16, 16).mean((-1, -2)) for x in (y[0], want)]
+    assert float((means[0] - means[1]).abs().max()) < 0.06
+    assert bool((u == 128).all() and (v == 128).all())
+    for level, code in ((0, 16), (65535, 235)):
+        flat = torch.full((1, 3, 32, 32), level, dtype=torch.int32).to(torch.uint16).to(device)
+        assert bool((rgb_to_yuv420(flat, ColorTags(1, 1, 1, 1))[0] == code).all())
+
+
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("chroma", [(2, 2), (2, 1), (1, 1)])
 def test_on_a_fake_gpu(fake_cuda: torch.device, bits: int, chroma: tuple[int, int]) -> None:

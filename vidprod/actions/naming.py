@@ -24,7 +24,7 @@ def default_output(spec: ActionSpec[Any], params: Any) -> Path:
     stem = Path(str(getattr(params, first)).split("?")[0]).stem if first else "video"
     base, number = f"{stem}-{spec.kebab_name}", 1
     while True:
-        path = Path(base + ("" if number == 1 else f"-{number}") + spec.suffixes[0])
+        path = Path(base + ("" if number == 1 else f"-{number}") + spec.suffix_of(params))
         if not path.exists():
             return path
         number += 1

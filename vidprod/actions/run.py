@@ -12,15 +12,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
-from vidprod.actions.spec import ActionSpec, Params
+from vidprod.actions.spec import ActionSpec, Debugging, Params
 from vidprod.control import Control
 from vidprod.errors import FileDownload, InternalError, InvalidParameter
+from vidprod.media.probe import VideoInfo
 from vidprod.models.device import resolve_device
 from vidprod.settings import Settings, settings
+
+_BATCH_BYTES = 24 * 2**20  # of a batch on the CPU
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,29 @@ class Context:
         settings: of the installation.
         control: progress and cancellation.
         model: a network other than the setting's, where the action has a choice.
+        cover: where the cover picture goes, of actions that make one; by default beside the video, as .jpg.
     """
 
     device: torch.device
     settings: Settings = field(default_factory=settings)
     control: Control = field(default_factory=Control)
     model: str | None = None
+    cover: Path | None = None
+
+    def cover_beside(self, output: Path) -> Path:
+        """Where the cover picture goes."""
+        return self.cover or output.with_suffix(".jpg")
 
     @property
     def batch(self) -> int:
         """Pictures at a time; on the CPU at least one for each core."""
         return self.settings.batch if self.device.type != "cpu" else max(self.settings.batch, torch.get_num_threads())
+
+    def batch_of(self, info: VideoInfo) -> int:
+        """`batch`, on the CPU fewer of large pictures: several batches are under way at a time."""
+        if self.device.type != "cpu":
+            return self.batch
+        return max(min(self.batch, _BATCH_BYTES // (3 * info.width * info.height)), 1)
 
     @classmethod
     def make(cls, device: str | None = None, **rest: Any) -> Context:
@@ -112,6 +127,7 @@ def run(
     context: Context,
     *,
     plan: dict[str, Any] | None = None,
+    debug: Path | None = None,
 ) -> Result:
     """Analyses (unless a plan is given) and renders.
 
@@ -121,12 +137,15 @@ def run(
         output: the file to make; an existing one is replaced at the end, not before.
         context: device, progress, cancellation.
         plan: a plan to render instead of making one.
+        debug: a video to write of what the analysis saw, by actions that can (`ActionSpec.debug`).
 
     Raises:
         VidprodError: with the documented code; no output is left behind.
     """
-    if output.suffix.lower() not in spec.suffixes:
-        raise InvalidParameter(f"output {output.name!r} must end in {' or '.join(spec.suffixes)}")
+    if output.suffix.lower() not in (endings := spec.endings(params)):
+        raise InvalidParameter(f"output {output.name!r} must end in {' or '.join(endings)}")
+    if debug is not None and debug.suffix.lower() not in (".mp4", ".mov"):
+        raise InvalidParameter(f"debug {debug.name!r} must end in .mp4 or .mov")
     if not os.access(output.parent, os.W_OK | os.X_OK):  # told now, not after an hour of analysis
         reason = "is not writable" if output.parent.is_dir() else "is not a folder"
         raise InternalError(f"cannot write {output}: {output.parent.absolute()} {reason}")
@@ -138,6 +157,8 @@ def run(
     planned = time.monotonic()
     rendered = steps.render(params, value, output, context)
     timing = Timing(planned - started, time.monotonic() - planned, rendered.frames)
+    if debug is not None:
+        cast(Debugging, steps).debug(params, value, debug, context)
     return Result(output, plan_to_dict(value), timing, rendered.notes, rendered.cover, rendered.report)
 
 

@@ -7,7 +7,7 @@ parameter. Nothing here imports torch, so that a process which only talks about 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -67,6 +67,13 @@ class Steps(Protocol):
         """Carries out the plan. Writes `output` completely or not at all."""
 
 
+class Debugging(Protocol):
+    """Steps that can show what the analysis saw."""
+
+    def debug(self, params: Any, plan: Any, output: Path, context: Context) -> None:
+        """Writes a video with the analysis drawn on it."""
+
+
 @dataclass(frozen=True)
 class ActionSpec(Generic[ParamsT]):
     """One action.
@@ -77,7 +84,13 @@ class ActionSpec(Generic[ParamsT]):
         summary: one line for help texts.
         steps_module: where its steps are; imported when they are needed.
         suffixes: file name endings of results, the default first.
+        suffix_field: the parameter that tells the ending without its dot, where there is one.
         models: whether it has a choice of networks.
+        lut_params: the parameters that a user need not give when a look-up table of their own takes the place of the analysis;
+            None where none can.
+        cover: whether it makes a cover picture too.
+        storyboard: whether its plan is a summary, of which a picture can be drawn.
+        debug: whether its steps can show what the analysis saw: `debug(params, plan, output, context)` writes a video.
     """
 
     name: str
@@ -85,12 +98,26 @@ class ActionSpec(Generic[ParamsT]):
     summary: str
     steps_module: str
     suffixes: tuple[str, ...] = (".mp4",)
+    suffix_field: str | None = None
     models: bool = False
+    lut_params: Mapping[str, Any] | None = None
+    cover: bool = False
+    debug: bool = False
+    storyboard: bool = False
 
     @property
     def steps(self) -> Steps:
         """The action's analyse, load_plan and render."""
         return cast(Steps, import_module(self.steps_module))
+
+    def suffix_of(self, params: ParamsT) -> str:
+        """The file name ending of the result for these parameters."""
+        return self.suffixes[0] if self.suffix_field is None else f".{getattr(params, self.suffix_field)}"
+
+    def endings(self, params: ParamsT) -> tuple[str, ...]:
+        """Those that a caller may name the result with: the one asked for, or any where none was."""
+        asked = self.suffix_field is not None and self.suffix_field in params.model_fields_set
+        return (self.suffix_of(params),) if asked else self.suffixes
 
     @property
     def snake_name(self) -> str:

@@ -131,9 +131,9 @@ def _annotated(annotation: Any) -> Iterator[tuple[Any, ...]]:
         yield from _annotated(part)
 
 
-def output_path(spec: ActionSpec[Any], folder: Path) -> Path:
+def output_path(spec: ActionSpec[Any], params: Params, folder: Path) -> Path:
     """Where an action is to put its result."""
-    return folder / f"output{spec.suffixes[0]}"
+    return folder / f"output{spec.suffix_of(params)}"
 
 
 def publish(work: Work, spec: ActionSpec[Any], data: Mapping[str, Any], folder: Path, store: Store) -> dict[str, str]:

@@ -296,7 +296,7 @@ class Runner:
         message = {
             "action": work.action,
             "parameters": inputs.parameters,
-            "output": str(output_path(spec, folder)),
+            "output": str(output_path(spec, spec.params.parse(dict(inputs.parameters)), folder)),
             "job": work.id,
         }
         try:

@@ -18,6 +18,8 @@ from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
 from torch import Tensor
 
+from vidprod.media.dither import thresholds
+
 # FFmpeg's numbers (libavutil/pixfmt.h), where they are needed by name.
 LIMITED, FULL = 1, 2
 RGB, BT709, UNKNOWN, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 0, 1, 2, 4, 5, 6, 7, 9
@@ -346,7 +348,8 @@ def nv12_to_rgb(y: Tensor, uv: Tensor, tags: ColorTags, *, bits: int = 8, out_bi
 def rgb_to_yuv420(rgb: Tensor, tags: ColorTags, *, bits: int = 8) -> tuple[Tensor, Tensor, Tensor]:
     """(N, 3, H, W) uint8 or uint16 -> planes y (N, H', W'), u, v (N, H'/2, W'/2) with H', W' even, left-sited chroma.
 
-    Odd sizes are padded by repeating the edge. Planes are uint8, or uint16 with `bits` significant low bits.
+    Odd sizes are padded by repeating the edge. Planes are uint8, or uint16 with `bits` significant low bits. Eight bits from
+    sixteen are dithered.
     """
     _, _, height, width = rgb.shape
     x = rgb.float() * (1 / 255 if rgb.dtype == torch.uint8 else 1 / 65535)
@@ -366,6 +369,9 @@ def rgb_to_yuv420(rgb: Tensor, tags: ColorTags, *, bits: int = 8) -> tuple[Tenso
     else:
         y, chroma = y * (219 * step) + 16 * step, chroma * (224 * step) + 128 * step
     dtype = torch.uint8 if bits == 8 else torch.uint16
+    if bits == 8 and rgb.dtype == torch.uint16:
+        # the middle of a threshold's range is rounding, which follows
+        y, chroma = (p + (thresholds(p.shape[2], p.shape[3], p.device) - 0.5) for p in (y, chroma))
     y, chroma = (_round(p, top, dtype) for p in (y, chroma))
     return y[:, 0], chroma[:, 0], chroma[:, 1]
 
