@@ -15,7 +15,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PLAIN = ("apply_lut", "call", "run", "shots")
+_PLAIN = ("adjust_video_color_group", "apply_lut", "call", "run", "shots")
 _ELSEWHERE = {"Client": "client", "JobAnswer": "client", "RemoteResult": "client"}
 
 

@@ -27,6 +27,7 @@ def run(
     lut: str | Path | None = None,
     cover: str | Path | None = None,
     debug: str | Path | None = None,
+    storyboard: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
@@ -42,6 +43,16 @@ def shots(
 def apply_lut(
     video: str | Path, lut: str | Path, output: str | Path | None = None, **rest: Any
 ) -> Result: ...
+
+def adjust_video_color_group(
+    videos: Sequence[str | Path],
+    outputs: Sequence[str | Path],
+    *,
+    device: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    **params: Any,
+) -> tuple[Result, ...]: ...
 
 def super_resolve_video(
     *,
@@ -91,6 +102,7 @@ def adjust_video_color(
     device: str | None = None,
     plan: str | Path | Mapping[str, Any] | None = None,
     lut: str | Path | None = None,
+    debug: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
@@ -125,6 +137,7 @@ def abstract_ecommerce_video(
     device: str | None = None,
     plan: str | Path | Mapping[str, Any] | None = None,
     cover: str | Path | None = None,
+    storyboard: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
@@ -136,6 +149,7 @@ def abstract_film_video(
     output: str | Path | None = None,
     device: str | None = None,
     plan: str | Path | Mapping[str, Any] | None = None,
+    storyboard: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...

@@ -7,8 +7,9 @@ editors and type checkers; it is generated (`python -m vidprod.stubs`) and a tes
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ def run(
     lut: PathLike | None = None,
     cover: PathLike | None = None,
     debug: PathLike | None = None,
+    storyboard: PathLike | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result:
@@ -51,7 +53,9 @@ def run(
         plan: a plan (or the JSON file that holds it) to render instead of analysing the input.
         lut: a .cube file to apply instead of analysing the input, for AdjustVideoColor.
         cover: where the cover picture of actions that make one goes; by default beside the video, as .jpg.
-        debug: where a video of what the analysis saw goes, of ChangeVideoSize: window, subjects and saliency on the source.
+        debug: where to show what the analysis saw: of ChangeVideoSize a video of the source with window, subjects and saliency
+            on it, of AdjustVideoColor a picture (.png) of shots before and after, with waveform and vectorscope.
+        storyboard: where a picture of the summary goes, .png, of actions that make one: what was picked, and why.
         progress: called after each batch of pictures.
         cancelled: asked between batches; answer True to stop with `vidprod.errors.Cancelled`.
 
@@ -74,6 +78,8 @@ def run(
         raise InvalidParameter(f"cover is {str(cover)!r}: {spec.name} makes no cover picture")
     if debug is not None and not spec.debug:
         raise InvalidParameter(f"debug is {str(debug)!r}: {spec.name} has nothing to show")
+    if storyboard is not None:
+        _check_storyboard(Path(storyboard), spec)
     data = read_plan(Path(plan)) if isinstance(plan, str | Path) else None if plan is None else dict(plan)
     if lut is not None:
         data = {"lut": str(lut)}
@@ -87,7 +93,22 @@ def run(
             for name in checked.file_fields()
         }
         shown = None if debug is None else Path(debug)
-        return run_action(spec, checked.model_copy(update=local), target, context, plan=data, debug=shown)
+        result = run_action(spec, checked.model_copy(update=local), target, context, plan=data, debug=shown)
+        if storyboard is not None:
+            from vidprod.ops.storyboard import storyboard as draw
+
+            draw(local["video_url"], result.plan, storyboard)
+        return result
+
+
+def _check_storyboard(path: Path, spec: ActionSpec[Any]) -> None:
+    """Tells what is wrong now, not after an hour of analysis."""
+    if not spec.storyboard:
+        raise InvalidParameter(f"storyboard is {str(path)!r}: {spec.name} makes no summary")
+    if path.suffix.lower() != ".png":
+        raise InvalidParameter(f"storyboard {path.name!r} must end in .png")
+    if not path.absolute().parent.is_dir():
+        raise InvalidParameter(f"storyboard is {str(path)!r}: {path.absolute().parent} is not a folder")
 
 
 def call(action: str, /, *, output: PathLike | None = None, device: str | None = None, **params: Any) -> dict[str, Any]:
@@ -114,6 +135,52 @@ def apply_lut(video: PathLike, lut: PathLike, output: PathLike | None = None, **
     spec = find("AdjustVideoColor")
     params = {name: rest.pop(name) for name in spec.params.model_fields if name in rest}
     return run(spec.name, {**params, "video_url": str(video)}, output=output, lut=lut, **rest)
+
+
+def adjust_video_color_group(
+    videos: Sequence[PathLike],
+    outputs: Sequence[PathLike],
+    *,
+    device: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    **params: Any,
+) -> tuple[Result, ...]:
+    """Grades several ordinary (Rec.709) videos together: shots of the same scene, in whichever of them, are matched.
+
+    Args:
+        videos: paths or http(s) URLs, at least one.
+        outputs: the files to make, one for each.
+        device: as for `run`.
+        progress: called after each batch of pictures, of one video after the other.
+        cancelled: asked between batches; answer True to stop with `vidprod.errors.Cancelled`.
+        params: `video_codec`, `video_bitrate` and `video_format` of AdjustVideoColor, for all of them.
+
+    Raises:
+        VidprodError: with the documented code. Videos that were done before stay.
+    """
+    from vidprod.actions.run import Context, plan_to_dict  # brings torch, which takes seconds
+    from vidprod.actions.run import run as run_action
+    from vidprod.ops.grade_match import group
+    from vidprod.ops.grade_plan import GradePlan
+
+    if not videos or len(videos) != len(outputs):
+        raise InvalidParameter(f"a group needs videos and as many outputs, got {len(videos)} and {len(outputs)}")
+    spec = find("AdjustVideoColor")
+    stop = cancelled or (lambda: False)
+    context = Context.make(device, control=Control(progress, stop))
+    checked = [spec.params.parse({**params, "mode": "Rec709", "video_url": str(video)}) for video in videos]
+    with ExitStack() as stack:
+        local = [
+            one.model_copy(update={"video_url": str(stack.enter_context(fetched(str(video), cancelled=stop)))})
+            for one, video in zip(checked, videos, strict=True)
+        ]
+        plans = [spec.steps.analyse(one, context) for one in local]
+        graded = group([GradePlan(plan.shots) for plan in plans])
+        return tuple(
+            run_action(spec, one, Path(output), context, plan=plan_to_dict(replace(plan, shots=matched.shots)))
+            for one, output, plan, matched in zip(local, outputs, plans, graded, strict=True)
+        )
 
 
 def shots(
@@ -159,6 +226,7 @@ def _function(spec: ActionSpec[Any]) -> Callable[..., Result]:
         and (name != "model" or spec.models)
         and (name != "cover" or spec.cover)
         and (name != "debug" or spec.debug)
+        and (name != "storyboard" or spec.storyboard)
         and (name != "lut" or spec.lut_params is not None)
     }
 

@@ -38,6 +38,16 @@ def call(
 _LUT = """def apply_lut(
     video: str | Path, lut: str | Path, output: str | Path | None = None, **rest: Any
 ) -> Result: ...
+
+def adjust_video_color_group(
+    videos: Sequence[str | Path],
+    outputs: Sequence[str | Path],
+    *,
+    device: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    **params: Any,
+) -> tuple[Result, ...]: ...
 """
 
 

@@ -324,3 +324,54 @@ def test_the_default_name_has_the_format(short: Path, tmp_path: Path, monkeypatc
         "AdjustVideoColor", {"VideoUrl": str(short), "Mode": "LogC", "VideoFormat": "mp4"}, device="cpu", plan={}
     )
     assert result.video == Path("short-adjust-video-color.mp4")
+
+
+# --- groups, and what the analysis saw ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pair(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same shot twice, once as it is and once dark and blue."""
+    folder = tmp_path_factory.mktemp("pair")
+    pictures = [picture[::2, ::2] for picture in decode(bikes, 20)]
+    dark = [(picture * np.array([0.55, 0.6, 0.85])).astype(np.uint8) for picture in pictures]
+    return [write_clip(folder / "plain.mp4", pictures), write_clip(folder / "dark.mp4", dark)]
+
+
+def test_a_group_is_graded_together(pair: list[Path], tmp_path: Path) -> None:
+    outputs = [tmp_path / path.name for path in pair]
+    results = vidprod.adjust_video_color_group(pair, outputs, device="cpu")
+    assert [result.video for result in results] == outputs
+    before, after = ([np.mean(decode(path), (0, 1, 2)) for path in paths] for paths in (pair, outputs))
+    assert np.abs(after[0] - after[1]).max() < 0.6 * np.abs(before[0] - before[1]).max()
+
+
+def test_a_group_on_the_command_line(pair: list[Path], tmp_path: Path) -> None:
+    done = command("adjust-video-color-group", *pair, "-o", tmp_path, "--video-format", "mp4", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dark.mp4", "plain.mp4"]
+    done = command("adjust-video-color-group", pair[0], pair[0], "-o", tmp_path)
+    assert done.returncode == 2
+    assert "two inputs have the same name" in done.stderr
+
+
+def test_a_group_needs_an_output_for_each(pair: list[Path]) -> None:
+    with pytest.raises(InvalidParameter, match="a group needs videos and as many outputs, got 2 and 1"):
+        vidprod.adjust_video_color_group(pair, ["a.mov"])
+
+
+def test_debug_shows_before_and_after(pair: list[Path], tmp_path: Path) -> None:
+    seen = tmp_path / "seen.png"
+    vidprod.adjust_video_color(
+        video_url=str(pair[1]), mode="Rec709", output=tmp_path / "out.mov", debug=seen, device="cpu"
+    )
+    import cv2
+
+    picture = cv2.imread(str(seen))
+    assert picture is not None
+    assert picture.shape[0] > 180
+    assert picture.std() > 20
+    with pytest.raises(InvalidParameter, match=r"debug 'seen.mp4' must end in \.png"):
+        vidprod.adjust_video_color(
+            video_url=str(pair[1]), mode="Rec709", output=tmp_path / "b.mov", debug=tmp_path / "seen.mp4", device="cpu"
+        )

@@ -77,6 +77,7 @@ SPEC = ActionSpec(
     params=AdjustVideoColorParams,
     summary="Grades a video: log footage for ordinary displays, ordinary footage shot by shot.",
     steps_module="vidprod.actions.steps.adjust_video_color",
+    debug=(".png",),
     suffixes=(".mov", ".mp4"),
     suffix_field="video_format",
     lut_params={"mode": "Rec709"},  # a table says by itself what it does

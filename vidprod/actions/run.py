@@ -137,15 +137,15 @@ def run(
         output: the file to make; an existing one is replaced at the end, not before.
         context: device, progress, cancellation.
         plan: a plan to render instead of making one.
-        debug: a video to write of what the analysis saw, by actions that can (`ActionSpec.debug`).
+        debug: a video or picture to make of what the analysis saw, by actions that can (`ActionSpec.debug`).
 
     Raises:
         VidprodError: with the documented code; no output is left behind.
     """
     if output.suffix.lower() not in (endings := spec.endings(params)):
         raise InvalidParameter(f"output {output.name!r} must end in {' or '.join(endings)}")
-    if debug is not None and debug.suffix.lower() not in (".mp4", ".mov"):
-        raise InvalidParameter(f"debug {debug.name!r} must end in .mp4 or .mov")
+    if debug is not None and debug.suffix.lower() not in spec.debug:
+        raise InvalidParameter(f"debug {debug.name!r} must end in {' or '.join(spec.debug)}")
     if not os.access(output.parent, os.W_OK | os.X_OK):  # told now, not after an hour of analysis
         reason = "is not writable" if output.parent.is_dir() else "is not a folder"
         raise InternalError(f"cannot write {output}: {output.parent.absolute()} {reason}")

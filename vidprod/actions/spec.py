@@ -90,7 +90,7 @@ class ActionSpec(Generic[ParamsT]):
             None where none can.
         cover: whether it makes a cover picture too.
         storyboard: whether its plan is a summary, of which a picture can be drawn.
-        debug: whether its steps can show what the analysis saw: `debug(params, plan, output, context)` writes a video.
+        debug: file name endings under which its steps can show what the analysis saw, by `debug(params, plan, output, context)`.
     """
 
     name: str
@@ -102,7 +102,7 @@ class ActionSpec(Generic[ParamsT]):
     models: bool = False
     lut_params: Mapping[str, Any] | None = None
     cover: bool = False
-    debug: bool = False
+    debug: tuple[str, ...] = ()
     storyboard: bool = False
 
     @property

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vidprod import __version__
-from vidprod.cli import actions, checkup, jobs, keys, server, shots
+from vidprod.cli import actions, checkup, groups, jobs, keys, server, shots
 from vidprod.errors import Cancelled, VidprodError
 
 FAILED = 2
@@ -68,4 +68,5 @@ app.command(jobs.app)
 app.command(keys.app)
 app.command(checkup.doctor)
 app.command(shots.shots)
+app.command(groups.adjust_video_color_group)
 actions.add_to(app)

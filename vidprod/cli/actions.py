@@ -88,9 +88,16 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
         table.append(("lut", Path | None, None, "apply this .cube file instead of grading"))
     if spec.cover:
         table.append(("cover", Path | None, None, "the cover picture (default: OUT with .jpg)"))
+    if spec.storyboard:
+        table.append(("storyboard", Path | None, None, "draw here what was picked and why, .png"))
     if spec.debug:
         table.append(
-            ("debug", Path | None, None, "show here what was seen: window, subjects and saliency on the source")
+            (
+                "debug",
+                Path | None,
+                None,
+                "show here what the analysis saw: a video (change-video-size) or a picture (.png)",
+            )
         )
     table.append(("quiet", bool, False, "print nothing but errors"))
     found = []
@@ -151,6 +158,7 @@ def _run(
     lut: Path | None = None,
     cover: Path | None = None,
     debug: Path | None = None,
+    storyboard: Path | None = None,
 ) -> None:
     if plan is not None and plan.suffix.lower() == ".srt" and spec.name != "EraseVideoSubtitles":
         raise InvalidParameter(f"--plan {plan.name}: only erase-video-subtitles has times to write as .srt")
@@ -166,6 +174,7 @@ def _run(
             lut=lut,
             cover=cover,
             debug=debug,
+            storyboard=storyboard,
             progress=display,
             cancelled=interrupted,
         )

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from vidprod.actions.adjust_video_color import AdjustVideoColorParams
 from vidprod.actions.run import Context, Rendered
 from vidprod.media import camera
 from vidprod.media.color import BT709, FULL, LIMITED, ColorTags
 from vidprod.media.frames import Frames
+from vidprod.media.picture import write_png
 from vidprod.media.probe import VideoInfo, probe
 from vidprod.media.reader import VideoReader
+from vidprod.media.samples import samples
 from vidprod.media.thumbnails import thumbnails
 from vidprod.media.writer import VideoWriter
 from vidprod.ops.color_op import ColorOp, Shrink
@@ -24,12 +31,16 @@ from vidprod.ops.lut_apply import LutFilter
 from vidprod.ops.op import Op
 from vidprod.ops.render import analyse as run_analysis
 from vidprod.ops.render import render as run_render
+from vidprod.ops.scopes import strip
 
 LONGEST = 3840
 """Pixels of the longer side of results."""
 
 DEFAULT_CURVE = "logc3"
 AUTO = "auto"
+
+STRIPS = 12
+"""Shots that are shown at most for `debug`."""
 
 
 def analyse(params: AdjustVideoColorParams, context: Context) -> ColorPlan:
@@ -73,6 +84,37 @@ def render(params: AdjustVideoColorParams, plan: ColorPlan, output: Path, contex
     if prores and params.bit_rate:
         notes = (*notes, "VideoBitrate was not used: the size of ProRes follows from the pictures")
     return Rendered(frames, notes)
+
+
+def debug(params: AdjustVideoColorParams, plan: ColorPlan, output: Path, context: Context) -> None:
+    """Draws shots before and after with their scopes, from the middle of each; of many shots some."""
+    info = probe(Path(params.video_url))
+    shots = plan.shots or (_whole(info),)
+    chosen = [shots[i * len(shots) // min(len(shots), STRIPS)] for i in range(min(len(shots), STRIPS))]
+    limited = info.color.resolved(info.height).range == LIMITED
+    op = ColorOp(plan, device="cpu", limited=limited)
+    rows = []
+    with VideoReader(info.path, info=info) as reader:
+        pictures = samples(reader, [(shot.start + shot.end) / 2 for shot in chosen])
+        for frames in pictures:
+            context.control.check()
+            second = float(frames.seconds[0])
+            shot = max((shot for shot in chosen if shot.start <= second + 1e-6), key=lambda shot: shot.start)
+            before, after = (_bytes(data) for data in (frames.data[0], op(frames, slice(0, 1))[0]))
+            rows.append((before, after, f"{shot.start:.2f} to {shot.end:.2f} s{_told(shot)}"))
+    if rows:
+        write_png(output, torch.from_numpy(strip(rows)).permute(2, 0, 1))
+
+
+def _bytes(picture: Tensor) -> NDArray[np.uint8]:
+    """(3, H, W) of either depth -> (H, W, 3)."""
+    levels = (picture.to(torch.int32) >> 8).to(torch.uint8) if picture.dtype == torch.uint16 else picture
+    return np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
+
+
+def _told(shot: GradedShot) -> str:
+    names = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "white")
+    return "".join(f"   {name} {getattr(shot, name):+.2f}" for name in names)
 
 
 def _log_plan(info: VideoInfo, named: str | None, context: Context) -> ColorPlan:
