@@ -23,11 +23,13 @@ NAMES = (
     "erase-events",
     "erase-logos",
     "shots",
+    "summary-selection",
     "reframe",
     "lut",
+    "color",
     "service",
 )
-PAGES = ("benchmarks", "models", "erase", "shots", "color", "reframing")
+PAGES = ("benchmarks", "models", "erase", "shots", "color", "color-grading", "reframing", "summaries")
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES))
 
 

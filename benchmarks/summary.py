@@ -58,6 +58,27 @@ def _quality(result: dict[str, Any]) -> Iterator[Row]:
     yield "flicker, CRF 18 to 28", "bicubic", f"{flicker:.2f}x; below 1 is steadier"
 
 
+def _erase(result: dict[str, Any]) -> Iterator[Row]:
+    against = "OpenCV's Telea given the true mask"
+    given, product = result["targets"]["PSNR over Telea given the true mask, dB: mean"]
+    yield (
+        "subtitles erased, PSNR where they were",
+        against,
+        f"{product:+.1f} dB found by itself, {given:+.1f} dB given the mask",
+    )
+    _, flicker = result["targets"]["flicker against Telea's"]
+    yield "the same, flicker", against, f"{flicker:.2f}x; below 1 is steadier"
+
+
+def _erase_logos(result: dict[str, Any]) -> Iterator[Row]:
+    gains = [
+        f"{value:+.1f} dB ({key.rsplit(': ', 1)[1]})"
+        for key, value in result["targets"].items()
+        if key.startswith("with box, PSNR")
+    ]
+    yield "logos taken off, PSNR where they were", "OpenCV's Telea given the true mask", ", ".join(gains)
+
+
 def _service(result: dict[str, Any]) -> Iterator[Row]:
     for row in result["rows"]:
         yield (
@@ -74,11 +95,24 @@ def _service(result: dict[str, Any]) -> Iterator[Row]:
     yield "memory of the idle API process", "target 300 MiB", f"{result['idle_rss_mib']:.0f} MiB"
 
 
+def _events(result: dict[str, Any]) -> Iterator[Row]:
+    scores = [one for clips in result["styles"].values() for one in clips.values()]
+    true, exact, false = (sum(one[key] for one in scores) for key in ("true", "exact", "false"))
+    yield (
+        "subtitles, first and last picture exact",
+        "target 98 %",
+        f"{100 * exact / true:.1f} % of {true}, {false} false",
+    )
+
+
 _PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "transcode": _transcode,
     "sr-network": _network,
     "sr-end-to-end": _end_to_end,
     "sr-quality": _quality,
+    "erase-events": _events,
+    "erase": _erase,
+    "erase-logos": _erase_logos,
     "service": _service,
 }
 

@@ -66,9 +66,6 @@ STICKING_OUT = 0.08
 OF_ONE_SIGN, OF_ANY_SIGN = 4.0, 10.0
 """Levels above noise by which what belongs to the signs differs from what is expected there, if it is all darker, and if not."""
 
-LEAST_ALIKE = 0.4
-"""By how much more of what is around signs is darker than expected than lighter, or the other way round, for an outline."""
-
 MARGIN = 1
 """Pixels added all around: compression and halved colour smear text into its neighbours."""
 
@@ -281,8 +278,6 @@ def _grown(mean: Image, core: Mask, reach: int, quiet: Sequence[tuple[Plane, Ima
             darker = float(dark[shell].mean())
             alike = abs(2 * darker - 1)  # an outline is all darker or all lighter; what is behind is both
             if float(np.percentile(differs[shell], 60)) <= noise + (OF_ONE_SIGN if alike > 0.6 else OF_ANY_SIGN):
-                break
-            if step > 1 and alike < LEAST_ALIKE:
                 break
             changed = [
                 float((change[told] > LEAST_CHANGE / 2).mean())
