@@ -33,7 +33,9 @@ _GATED = 1.6  # makes up for what a gate takes from the size of signals
 def _spread(layer: nn.Module, gain: float = 1) -> None:
     """He's start for a convolution, times `gain`. PyTorch's own start learns three times as slowly here."""
     assert isinstance(layer, nn.Conv2d)
-    if layer.weight.is_meta:  # to be filled from a file; and PyTorch would load its compiler, for seconds, to draw nothing
+    if (
+        layer.weight.is_meta
+    ):  # to be filled from a file; and PyTorch would load its compiler, for seconds, to draw nothing
         return
     nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

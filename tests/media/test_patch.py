@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidprod.media.patch import FORMATS, Region, _planes, owned
+from vidprod.media.patch import FORMATS, Region, owned, planes_of
 from vidprod.media.probe import VideoInfo, probe
 from vidprod.media.reader import VideoReader
 
@@ -81,24 +81,24 @@ def test_write_changes_what_is_masked_and_nothing_else(
     with VideoReader(info.path, stop=1) as reader:
         decoded = next(iter(reader.native())).reformat(format=format)
     region = Region.of(source, (20, 30, 77, 100))
-    before = [plane.copy() for plane in _planes(decoded)]
+    before = [plane.copy() for plane in planes_of(decoded)]
     frame = owned(decoded)
     mask = torch.zeros(region.height, region.width, dtype=torch.bool)
     mask[11:30, 7:36] = True
     red = torch.zeros(3, region.height, region.width, dtype=torch.uint8)
     red[0] = 200
     region.write(frame, red, mask, tags)
-    for old, kept in zip(before, _planes(decoded), strict=True):
+    for old, kept in zip(before, planes_of(decoded), strict=True):
         assert np.array_equal(old, kept)  # the decoder's own picture stays
     after = region.read(frame, tags)
     inside = after[:, 14:27, 10:33].float().mean((1, 2))
     assert torch.allclose(inside, torch.tensor([200.0, 0.0, 0.0]), atol=2)
-    changed = [a != b for a, b in zip(before, _planes(frame), strict=True)]
+    changed = [a != b for a, b in zip(before, planes_of(frame), strict=True)]
     assert changed[0].sum() <= mask.sum()
     assert changed[1].sum() <= (mask.sum() + 2 * (19 + 29) * 2) / 4 + 1
     empty = owned(decoded)
     region.write(empty, red, torch.zeros_like(mask), tags)
-    for old, kept in zip(before, _planes(empty), strict=True):
+    for old, kept in zip(before, planes_of(empty), strict=True):
         assert np.array_equal(old, kept)
 
 
@@ -109,7 +109,7 @@ def test_writing_back_what_was_read_keeps_the_picture(info: VideoInfo) -> None:
         region = Region.of(info, (0, 0, 176, 144))
         frame = owned(decoded)
         region.write(frame, region.read(frame, tags), torch.ones(144, 176, dtype=torch.bool), tags)
-        pairs = list(zip(_planes(decoded), _planes(frame), strict=True))
+        pairs = list(zip(planes_of(decoded), planes_of(frame), strict=True))
         luma = np.abs(pairs[0][0].astype(int) - pairs[0][1]).mean()
     assert luma < 0.5
 

@@ -74,7 +74,7 @@ def test_the_clock_of_the_video_counts(source: Path) -> None:
 def test_joints_keep_the_length_and_the_middle() -> None:
     class Tone:
         def read(self, first: int, count: int) -> np.ndarray:
-            return np.full((1, count), 0.5 if first == 0 else 0.25, np.float32)
+            return np.full((1, count), 0.5 if first < 500 else 0.25, np.float32)
 
     format = SoundFormat(1000, 1)
     blocks = list(joined(Tone(), format, [(0, 100), (500, 80), (900, 3)], fade=0.01))  # type: ignore[arg-type]
@@ -111,3 +111,49 @@ def test_a_silent_file_has_no_format(clip: Path) -> None:
     assert sound_format(clip) is None
     with SoundReader(clip, SoundFormat(48000, 1)) as reader:
         assert not reader.read(0, 100).any()
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.integers(0, SECONDS * RATE), st.integers(1, 3 * RATE)), min_size=1, max_size=4))
+def test_joined_stretches_are_exact_and_never_large(source: Path, stretches: list[tuple[int, int]]) -> None:
+    format = SoundFormat(RATE, 2)
+    with SoundReader(source, format) as reader:
+        blocks = list(joined(reader, format, stretches))
+    assert max(block.shape[1] for block in blocks) <= RATE  # an hour does not lie in memory
+    assert sum(block.shape[1] for block in blocks) == sum(count for _, count in stretches)
+
+
+def gapped(path: Path, parts: list[tuple[float, float]], channels: str = "5.1") -> Path:
+    """Sound only from one second to another, of several channels, beside four seconds of pictures."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        track = container.add_stream("pcm_s16le", rate=RATE, layout=channels)
+        for _ in range(100):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")))
+        container.mux(video.encode(None))
+        count = len(av.AudioLayout(channels).channels)
+        for start, end in parts:
+            for first in range(round(start * RATE), round(end * RATE), 1000):
+                size = min(1000, round(end * RATE) - first)
+                data = np.full((1, size * count), 8000, np.int16)
+                frame = av.AudioFrame.from_ndarray(data, format="s16", layout=channels)
+                frame.sample_rate, frame.pts, frame.time_base = RATE, first, Fraction(1, RATE)
+                container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("parts", [[(0.0, 1.5)], [(1.2, 4.0)], [(0.5, 1.0), (2.0, 3.0)]])
+def test_sound_in_part_is_silent_elsewhere(parts: list[tuple[float, float]], tmp_path: Path) -> None:
+    path = gapped(tmp_path / "in.mkv", parts)
+    format = sound_format(path)
+    assert format == SoundFormat(RATE, 2)  # six channels are mixed down to two
+    with SoundReader(path, format) as reader:
+        found = np.abs(reader.read(0, 4 * RATE)).max(0) > 0.05
+        times = np.arange(4 * RATE) / RATE
+        inside = np.any([(times >= a) & (times < b) for a, b in parts], axis=0)
+        assert (found != inside).mean() < 0.01
+        for first in (RATE // 2, 2 * RATE):  # after jumps too
+            again = np.abs(reader.read(first, RATE)).max(0) > 0.05
+            assert (again != inside[first : first + RATE]).mean() < 0.01

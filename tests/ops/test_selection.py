@@ -94,3 +94,31 @@ def test_every_act_is_in_the_summary() -> None:
 def test_a_summary_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="0 pictures"):
         select([(0, 10)], np.ones(10), 0, Lengths(2, 4), rate=25)
+
+
+def test_no_jump_cuts_inside_a_take_while_there_are_others() -> None:
+    rng = np.random.default_rng(0)
+    score = rng.random(600)
+    score[:200] += 1  # the best take has a gap in its middle
+    ranges = [(0, 90), (110, 200), (200, 400), (400, 600)]
+    found = select(ranges, score, 150, Lengths(20, 60), rate=25, takes=[0, 0, 1, 2])
+    assert len({one.source for one in found} & {0, 1}) == 1
+    found = select(ranges, score, 560, Lengths(20, 60), rate=25, takes=[0, 0, 1, 2])
+    assert sum(map(len, found)) == 560
+
+
+def test_scraps_are_not_shown_while_there_is_better() -> None:
+    score = np.full(400, 0.2)
+    score[100:110] = 1.0
+    ranges = [(0, 95), (100, 110), (115, 400)]
+    for wanted in (60, 150, 300):
+        found = select(ranges, score, wanted, Lengths(20, 100), rate=25)
+        assert min(map(len, found)) >= 20
+    assert sum(map(len, select(ranges, score, 385, Lengths(20, 100), rate=25))) == 385
+
+
+def test_a_long_summary_of_few_takes_has_long_segments() -> None:
+    score = np.random.default_rng(0).random(3000)
+    found = select([(0, 1500), (1500, 3000)], score, 1000, Lengths(20, 100), rate=25)
+    assert len(found) == 2
+    assert min(map(len, found)) > 300

@@ -13,11 +13,27 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from vidprod.actions import erase_video_logo, erase_video_subtitles, super_resolve_video
+from vidprod.actions import (
+    abstract_ecommerce_video,
+    abstract_film_video,
+    adjust_video_color,
+    change_video_size,
+    erase_video_logo,
+    erase_video_subtitles,
+    super_resolve_video,
+)
 from vidprod.actions.spec import ActionSpec
 from vidprod.errors import InvalidParameter
 
-_BUILT_IN: tuple[ActionSpec[Any], ...] = (super_resolve_video.SPEC, erase_video_subtitles.SPEC, erase_video_logo.SPEC)
+_BUILT_IN: tuple[ActionSpec[Any], ...] = (
+    super_resolve_video.SPEC,
+    erase_video_subtitles.SPEC,
+    erase_video_logo.SPEC,
+    adjust_video_color.SPEC,
+    change_video_size.SPEC,
+    abstract_ecommerce_video.SPEC,
+    abstract_film_video.SPEC,
+)
 
 
 def _extra(modules: str) -> Iterator[ActionSpec[Any]]:

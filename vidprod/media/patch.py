@@ -72,7 +72,7 @@ class Region:
     def read(self, frame: VideoFrame, tags: ColorTags) -> Tensor:
         """The upright rectangle of a picture as (3, height, width) uint8 RGB. `tags`: resolved, of the picture."""
         left, top, right, bottom = self.coded
-        y, u, v = (torch.from_numpy(plane) for plane in _planes(frame))
+        y, u, v = (torch.from_numpy(plane) for plane in planes_of(frame))
         y = y[top:bottom, left:right]
         u, v = (p[top // 2 : bottom // 2, left // 2 : right // 2] for p in (u, v))
         rgb = yuv_to_rgb(y[None], u[None], v[None], tags, bits=_bits(frame), out_bits=8)[0]
@@ -98,7 +98,7 @@ class Region:
         new = rgb_to_yuv420(rgb[None], tags, bits=_bits(frame))
         at = mask.numpy()
         coarse = at[0::2, 0::2] | at[1::2, 0::2] | at[0::2, 1::2] | at[1::2, 1::2]
-        for plane, values, where, step in zip(_planes(frame), new, (at, coarse, coarse), (1, 2, 2), strict=True):
+        for plane, values, where, step in zip(planes_of(frame), new, (at, coarse, coarse), (1, 2, 2), strict=True):
             target = plane[top // step : bottom // step, left // step : right // step]
             np.copyto(target, values[0].numpy(), where=where)
 
@@ -107,14 +107,14 @@ def owned(frame: VideoFrame) -> VideoFrame:
     """A copy whose planes may be written, with the same time and tags; the planes of a decoded picture may not."""
     if frame.format.name not in FORMATS:
         raise ValueError(f"a picture of {frame.format.name} cannot be patched; possible: {', '.join(FORMATS)}")
-    return _like(frame, tuple(plane.copy() for plane in _planes(frame)))
+    return _like(frame, tuple(plane.copy() for plane in planes_of(frame)))
 
 
 def flipped(frame: VideoFrame) -> VideoFrame:
     """A copy that is mirrored left to right, with the same time and tags."""
     if frame.format.name not in FORMATS:
         raise ValueError(f"a picture of {frame.format.name} cannot be mirrored; possible: {', '.join(FORMATS)}")
-    return _like(frame, tuple(np.ascontiguousarray(plane[:, ::-1]) for plane in _planes(frame)))
+    return _like(frame, tuple(np.ascontiguousarray(plane[:, ::-1]) for plane in planes_of(frame)))
 
 
 def _like(frame: VideoFrame, planes: tuple[npt.NDArray[Any], ...]) -> VideoFrame:
@@ -129,7 +129,7 @@ def _bits(frame: VideoFrame) -> int:
     return FORMATS[frame.format.name]
 
 
-def _planes(frame: VideoFrame) -> tuple[npt.NDArray[Any], ...]:
+def planes_of(frame: VideoFrame) -> tuple[npt.NDArray[Any], ...]:
     """The planes as arrays that share the picture's memory."""
     dtype = np.dtype(np.uint8 if _bits(frame) == 8 else "<u2")
     found = []

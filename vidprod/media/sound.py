@@ -109,8 +109,11 @@ class SoundReader:
 
     def _jump(self, first: int) -> None:
         second = max(Fraction(first, self._format.rate) + self._start - _BACK, Fraction(0))
-        self._container.seek(int(second * 1_000_000), backward=True)
         self._held, self._ended = [], False
+        try:
+            self._container.seek(int(second * 1_000_000), backward=True)
+        except av.FFmpegError:  # what cannot be reached is silent
+            self._ended = True
         self._parts = self._decoded()
         self._end = 0
 
@@ -208,13 +211,16 @@ def joined(
     angle = (np.arange(length, dtype=np.float32) + 0.5) / max(length, 1) * np.float32(np.pi / 2)
     tail: Samples | None = None
     for first, count in stretches:
-        # what comes after the stretch sounds on under the beginning of the next
-        samples = reader.read(first, count + length)
         over = min(length, count)
-        if tail is not None and over:
-            samples[:, :over] = samples[:, :over] * np.sin(angle[:over]) + tail[:, :over] * np.cos(angle[:over])
-        tail = samples[:, count:].copy()
-        yield samples[:, :count]
+        for done in range(0, count, format.rate):  # a stretch may be an hour long
+            samples = reader.read(first + done, min(format.rate, count - done))
+            if tail is not None and done == 0 and over:
+                fading = min(over, samples.shape[1])
+                samples[:, :fading] *= np.sin(angle[:fading])
+                samples[:, :fading] += tail[:, :fading] * np.cos(angle[:fading])
+            yield samples
+        # what comes after the stretch sounds on under the beginning of the next
+        tail = reader.read(first + count, length)
 
 
 def _stream(container: av.container.InputContainer) -> av.AudioStream | None:

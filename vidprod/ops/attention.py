@@ -33,6 +33,9 @@ SUBJECTS = 0.5
 ENOUGH = 0.3
 """Weight of a subject from which on subjects have that part; of a bottle's they have two thirds of it."""
 
+DOUBTED, SURE = 0.3, 0.8
+"""Scores of a detector at which a subject does not count at all, and from which on it counts in full."""
+
 EVERY_CPU, EVERY_GPU = Fraction(1, 2), Fraction(1, 5)
 """Seconds between samples."""
 
@@ -181,6 +184,11 @@ def _marginal(sums: Tensor) -> Floats:
     return made
 
 
+def trust(subject: Subject) -> float:
+    """How much a subject counts by how sure its detector is, 0..1: what is barely found is often wrong, and large."""
+    return min(max((subject.score - DOUBTED) / (SURE - DOUBTED), 0.0), 1.0)
+
+
 def _with_subjects(row: Floats, subjects: tuple[Subject, ...], axis: int) -> Floats:
     """A marginal in which the subjects have their part: each by weight, score and size of its sides, most in its middle."""
     edges = np.arange(CELLS + 1) / CELLS
@@ -190,7 +198,7 @@ def _with_subjects(row: Floats, subjects: tuple[Subject, ...], axis: int) -> Flo
         side = np.sqrt((subject.right - subject.left) * (subject.bottom - subject.top))
         inside = ((edges - low) / max(high - low, 1e-6)).clip(0, 1)
         # A raised cosine: what is lost at the borders of a box is lost easily, as they are never exact.
-        boxes += subject.weight * subject.score * side * np.diff(inside - np.sin(2 * np.pi * inside) / (2 * np.pi))
+        boxes += subject.weight * trust(subject) * side * np.diff(inside - np.sin(2 * np.pi * inside) / (2 * np.pi))
     total = boxes.sum()
     if total <= 0:
         return row

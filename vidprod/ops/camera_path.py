@@ -10,6 +10,7 @@ that are good enough in the place of a path that is to be smoothed.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from vidprod.ops.crop_window import Band
 
 Floats = NDArray[np.float64]
 
-SPEED, ACCELERATION, JERK = 9.0, 10.0, 50.0
+SPEED, ACCELERATION, JERK = 4.0, 10.0, 50.0
 """Costs, per width of the picture and per step of `STEP` seconds, its square and its cube."""
 
 STEP = 0.2
@@ -43,32 +44,45 @@ OVERLAP = 25
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """Starts of the window (T,), as fractions of the axis, at the moments asked for."""
+    """Starts of the window (N,), as fractions of the axis, at times (N,) in seconds; one of each where it stands still."""
 
+    seconds: Floats
     places: Floats
-    still: bool
+
+    @property
+    def still(self) -> bool:
+        """Whether the window stays where it is."""
+        return len(self.places) == 1
+
+    def at(self, seconds: Floats) -> Floats:
+        """Its starts at any times."""
+        return interpolated(self.seconds, self.places, seconds)
 
 
-def camera_path(band: Band, width: float, step: float) -> Path:
+def camera_path(band: Band, width: float, seconds: Floats) -> Path:
     """The path of a window of one width through a shot.
 
     Args:
-        band: where it may stand, at moments `step` seconds apart.
+        band: where it may stand, at some moments.
         width: of the window, 0..1 of the axis.
-        step: seconds.
+        seconds: of these moments, rising; how far apart they are does not matter.
     """
     room = 1 - width
-    count = len(band.best)
-    if room <= 0 or not count:
-        return Path(np.zeros(count), True)
-    places = _pieces(band, room, step)
+    if room <= 0 or not len(seconds):
+        return Path(np.zeros(1), np.zeros(1))
+    # The path is laid at even steps that are short against what a viewer notices, however rarely it was looked.
+    length = float(seconds[-1] - seconds[0])
+    grid = np.linspace(seconds[0], seconds[-1], max(math.ceil(length / STEP - 1e-6), 1) + 1 if length > 0 else 1)
+    step = float(grid[1] - grid[0]) if len(grid) > 1 else STEP
+    fine = Band(*(np.interp(grid, seconds, part) for part in (band.best, band.low, band.high, band.weight)))
+    places = _pieces(fine, room, step)
     if float(np.ptp(places)) >= STILL:
-        return Path(places, False)
+        return Path(grid, places)
     place = float(np.median(places))
     middle = room / 2
     if abs(place - middle) < CENTRE and np.mean((middle >= band.low) & (middle <= band.high)) > 0.9:
         place = middle
-    return Path(np.full(count, place), True)
+    return Path(grid[:1], np.array([place]))
 
 
 def _pieces(band: Band, room: float, step: float) -> Floats:

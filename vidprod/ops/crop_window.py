@@ -31,7 +31,7 @@ PLACES = 97
 GOOD_ENOUGH = 0.02
 """Of all importance: what a place may lose against the best one and still be as good."""
 
-HALVING = 0.5
+HALVING = 0.8
 """Weight of not cutting a subject in two, against the importance that is kept."""
 
 
@@ -59,7 +59,8 @@ class Profile:
 
     Attributes:
         mass: (T, G) importance of each cell at each moment; rows sum to 1, or to 0 where nothing is important.
-        subjects: (M, 4) moment, start, end (fractions of the axis) and weight of things that had better not be cut in two.
+        subjects: (M, 5) moment, start, end (fractions of the axis) and weight of things that had better not be cut in two, and
+            the part of their extent, 0..1, that there must be room for until the window is as tight as can be.
     """
 
     mass: Floats
@@ -70,7 +71,7 @@ class Profile:
         """With rows scaled to sum to 1."""
         sums = mass.sum(1, keepdims=True)
         scaled = np.divide(mass, sums, out=np.zeros_like(mass, np.float64), where=sums > 0)
-        return cls(scaled, np.zeros((0, 4)) if subjects is None else subjects)
+        return cls(scaled, np.zeros((0, 5)) if subjects is None else subjects)
 
     def kept(self, places: Floats, width: float) -> Floats:
         """(T, K): the importance within windows that begin at `places` (K,)."""
@@ -100,21 +101,18 @@ class Profile:
 
 def affordable_loss(tightness: float) -> float:
     """The part of the importance, 0..1, that may be lost: rises with tightness, all at 1."""
-    return 1.0 if tightness >= 1 else 0.5 * tightness**3
+    return 1.0 if tightness >= 1 else 0.6 * tightness**3
 
 
 def visible_part(profile: Profile, fit: Fit, tightness: float) -> float:
     """The part of the axis that a window should show during a shot, `fit.least`..1: less with more tightness.
 
-    The smallest with which most moments can keep enough of what is important, and in which the widest subject has room.
+    The smallest with which most moments can keep enough of what is important, and in which those have room who need it.
     """
     if tightness <= 0 or fit.least >= 1:
         return 1.0
     need = 1 - affordable_loss(tightness)
-    least = fit.least
-    if tightness < 1 and len(profile.subjects):
-        sizes = profile.subjects[:, 2] - profile.subjects[:, 1]
-        least = max(least, min(float(np.quantile(sizes, MOMENTS)), 1.0))
+    least = fit.least if tightness >= 1 else max(fit.least, _room(profile))
     part = 1.0
     some = profile.mass.sum(1) > 0
     for width in np.linspace(fit.least, 1, STEPS):
@@ -128,6 +126,14 @@ def visible_part(profile: Profile, fit: Fit, tightness: float) -> float:
     if part - fit.least < SNAP * room + 1e-9:
         return fit.least
     return 1.0 if 1 - part < SNAP * room else part
+
+
+def _room(profile: Profile) -> float:
+    """The width, 0..1, in which the subjects of most moments have room, each by itself."""
+    widest = np.zeros(len(profile.mass))
+    sizes = (profile.subjects[:, 2] - profile.subjects[:, 1]) * profile.subjects[:, 4]
+    np.maximum.at(widest, profile.subjects[:, 0].astype(int), sizes)
+    return min(float(np.quantile(widest, MOMENTS)), 1.0) if len(widest) else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,7 +100,7 @@ class Reframe:
         x, y, w, h = window
         plan = self._plan
         layout = Layout.of(w * width * self._pixel / (h * height), plan.width, plan.height, plan.fill.type)
-        box = x * width, y * height, (x + w) * width, (y + h) * height
+        box = x * width, y * height, w * width, h * height
         enlarged = layout.width > w * width and layout.height > h * height
         seen = _shifted(pictures, box, layout) if moving and enlarged else _scaled(pictures, box, layout)
         if (layout.width, layout.height) == (plan.width, plan.height):
@@ -123,11 +123,11 @@ class Reframe:
     def _keep(self, seconds: list[float], pictures: Tensor) -> None:
         if self._cover is None:
             return
-        for second, picture in zip(seconds, pictures, strict=True):
-            off = abs(second - self._cover)
-            if off < self._off - 1e-6:
-                self._off = off
-                self.covered = picture.clone()
+        offs = [abs(second - self._cover) for second in seconds]
+        best = min(range(len(offs)), key=offs.__getitem__)
+        if offs[best] < self._off - 1e-6:
+            self._off = offs[best]
+            self.covered = pictures[best].clone()
 
 
 def blurred_cover(picture: Tensor, width: int, height: int, pixel: float = 1.0) -> Tensor:
@@ -152,9 +152,9 @@ def blurred_cover(picture: Tensor, width: int, height: int, pixel: float = 1.0) 
 
 
 def _scaled(pictures: Tensor, box: tuple[float, float, float, float], layout: Layout) -> Tensor:
-    """A part of whole source pixels, scaled with antialiasing."""
+    """A part of whole source pixels (`box` is left, top, width, height), scaled with antialiasing."""
     height, width = pictures.shape[2:]
-    wide, high = max(round(box[2] - box[0]), 1), max(round(box[3] - box[1]), 1)
+    wide, high = max(round(box[2]), 1), max(round(box[3]), 1)  # the same wherever the box is
     left, top = min(max(round(box[0]), 0), width - wide), min(max(round(box[1]), 0), height - high)
     part = pictures[:, :, top : top + high, left : left + wide]
     size = layout.height, layout.width
@@ -167,9 +167,9 @@ def _scaled(pictures: Tensor, box: tuple[float, float, float, float], layout: La
 
 
 def _shifted(pictures: Tensor, box: tuple[float, float, float, float], layout: Layout) -> Tensor:
-    """A part at fractions of source pixels, enlarged; (1, 3, H, W)."""
+    """A part at fractions of source pixels (`box` is left, top, width, height), enlarged; (1, 3, H, W)."""
     height, width = pictures.shape[2:]
-    scale_x, scale_y = (box[2] - box[0]) / layout.width, (box[3] - box[1]) / layout.height
+    scale_x, scale_y = box[2] / layout.width, box[3] / layout.height
     if pictures.device.type == "cpu":
         # pixel centres are at halves
         matrix = np.array([[scale_x, 0, box[0] + scale_x / 2 - 0.5], [0, scale_y, box[1] + scale_y / 2 - 0.5]])

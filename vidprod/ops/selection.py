@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ Floats = NDArray[np.float64]
 
 ALIKE = 0.9
 """Likeness from which on two ranges show the same thing, and only the better one is wanted."""
+
+REPEATED = 0.01
+"""Of what a range is worth by itself: what is left of it, or less, where a better one shows the same."""
 
 STEPS = 5
 """Lengths of a window, per second, that are tried."""
@@ -48,7 +52,7 @@ class Lengths:
     @classmethod
     def of(cls, rate: float, shortest: float = 0.8, longest: float = 4.0) -> Lengths:
         """From seconds, at `rate` pictures a second."""
-        return cls(max(round(shortest * rate), 1), max(round(longest * rate), 1))
+        return cls(max(math.ceil(shortest * rate - 1e-6), 1), max(round(longest * rate), 1))
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def select(
     rate: float,
     likeness: Floats | None = None,
     acts: int = 1,
+    takes: Sequence[int] | None = None,
 ) -> tuple[Segment, ...]:
     """The segments.
 
@@ -80,22 +85,71 @@ def select(
         rate: pictures a second.
         likeness: (K, K) of the ranges, 1 for equal ones.
         acts: parts of the video, equally long, each of which had better be in the summary.
+        takes: of each range, what it is a part of; two segments of one take would be a jump cut, and are only made when
+            nothing else is left. By default every range is a take of its own.
 
     Returns:
         Disjoint segments in order, each inside its range, `wanted` pictures together; all ranges whole where they hold no more.
+        Ranges that repeat better ones, and those shorter than a segment should be, only serve where the others do not suffice.
     """
     if wanted < 1:
         raise ValueError(f"a summary of {wanted} pictures makes no sense")
-    total = sum(stop - first for first, stop in ranges)
-    if total <= wanted:
+    sizes = np.array([stop - first for first, stop in ranges])
+    if sizes.sum() <= wanted:
         return tuple(Segment(first, stop, at) for at, (first, stop) in enumerate(ranges))
     sums = np.concatenate([[0.0], np.cumsum(score, dtype=np.float64)])
     if wanted <= lengths.shortest:
         return (_best_window(ranges, sums, wanted),)
-    worth = _discounted(ranges, sums, likeness) * _for_every_act(ranges, sums, acts)
+    worth = _discounted(ranges, sums, likeness)
+    fresh, long = worth > REPEATED, sizes >= lengths.shortest
+    best: tuple[Segment, ...] = ()
+    for allowed in (fresh & long, fresh, long, fresh | True):
+        if sizes[allowed].sum() < wanted:
+            continue
+        numbers: list[int] = np.flatnonzero(allowed).tolist()
+        own = [ranges[at] for at in numbers]
+        value = worth[numbers] * _for_every_act(own, sums, acts)
+        take = [at if takes is None else takes[at] for at in numbers]
+        chosen = _chosen(own, score, sums, wanted, lengths, value, take, rate)
+        found = tuple(Segment(one.first, one.stop, numbers[one.source]) for one in chosen)
+        if not best or min(map(len, found)) > min(map(len, best)):
+            best = found
+        if min(map(len, best)) >= lengths.shortest:
+            break
+    return best
+
+
+def _chosen(
+    ranges: Sequence[tuple[int, int]],
+    score: Floats,
+    sums: Floats,
+    wanted: int,
+    lengths: Lengths,
+    worth: Floats,
+    takes: Sequence[int],
+    rate: float,
+) -> list[Segment]:
+    """Segments of ranges that hold at least `wanted` pictures."""
+    widest: dict[int, int] = {}
+    for take, (first, stop) in zip(takes, ranges, strict=True):
+        widest[take] = max(widest.get(take, 0), stop - first)
+    longest = _level(list(widest.values()), wanted, lengths.longest)
+    lengths = Lengths(lengths.shortest, longest)
     windows = [_windows(first, stop, sums, lengths, rate) for first, stop in ranges]
-    chosen = _knapsack(windows, worth, wanted, max(round(rate / STEPS), 1))
-    return tuple(_grown(chosen, ranges, score, wanted, lengths, worth))
+    chosen = _knapsack(windows, worth, takes, wanted, max(round(rate / STEPS), 1))
+    return _grown(chosen, ranges, score, wanted, lengths, worth, takes)
+
+
+def _level(sizes: Sequence[int], wanted: int, least: int) -> int:
+    """The length, `least` or more, at which one window of each size is enough for `wanted` pictures, as far as can be."""
+    low, high = least, max(least, *sizes)
+    while low < high:
+        middle = (low + high) // 2
+        if sum(min(size, middle) for size in sizes) >= wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _best_window(ranges: Sequence[tuple[int, int]], sums: Floats, wanted: int) -> Segment:
@@ -138,7 +192,7 @@ def _discounted(ranges: Sequence[tuple[int, int]], sums: Floats, likeness: Float
     for at in np.argsort(np.negative(mean), kind="stable"):
         if seen:
             most = float(likeness[at, seen].max())
-            worth[at] = 1e-3 if most >= ALIKE else 1 - 0.5 * max(most, 0.0)
+            worth[at] = REPEATED / 10 if most >= ALIKE else 1 - 0.5 * max(most, 0.0)
         seen.append(int(at))
     return worth
 
@@ -155,18 +209,23 @@ def _for_every_act(ranges: Sequence[tuple[int, int]], sums: Floats, acts: int) -
     return factor
 
 
-def _knapsack(windows: list[list[_Window]], worth: Floats, wanted: int, unit: int) -> list[Segment]:
-    """At most one window of each range, as valuable together as can be; never more than `wanted` pictures."""
+def _knapsack(
+    windows: list[list[_Window]], worth: Floats, takes: Sequence[int], wanted: int, unit: int
+) -> list[Segment]:
+    """At most one window of each take, as valuable together as can be; never more than `wanted` pictures."""
     room = wanted // unit
     value = np.zeros(room + 1)
-    taken: list[NDArray[np.int64]] = []
-    for own, factor in zip(windows, worth, strict=True):
-        best, which = value.copy(), np.full(room + 1, -1)
-        for number, window in enumerate(own):
+    options: dict[int, list[tuple[_Window, int]]] = {}  # of each take: windows and the range they lie in
+    for at, own in enumerate(windows):
+        options.setdefault(takes[at], []).extend((window, at) for window in own)
+    taken: list[NDArray[np.int32]] = []
+    for several in options.values():
+        best, which = value.copy(), np.full(room + 1, -1, np.int32)
+        for number, (window, at) in enumerate(several):
             units = -(-window.length // unit)
             if units > room:
                 continue
-            with_it = value[: room + 1 - units] + factor * (window.value + 1e-9)
+            with_it = value[: room + 1 - units] + worth[at] * (window.value + 1e-9)
             better = with_it > best[units:]
             best[units:][better] = with_it[better]
             which[units:][better] = number
@@ -174,13 +233,13 @@ def _knapsack(windows: list[list[_Window]], worth: Floats, wanted: int, unit: in
         taken.append(which)
     chosen = []
     left = int(value.argmax())
-    for at in range(len(windows) - 1, -1, -1):
-        number = int(taken[at][left])
+    for several, which in zip(reversed(options.values()), reversed(taken), strict=True):
+        number = int(which[left])
         if number >= 0:
-            window = windows[at][number]
+            window, at = several[number]
             chosen.append(Segment(window.first, window.first + window.length, at))
             left -= -(-window.length // unit)
-    return chosen[::-1]
+    return sorted(chosen)
 
 
 def _grown(
@@ -190,15 +249,19 @@ def _grown(
     wanted: int,
     lengths: Lengths,
     worth: Floats,
+    takes: Sequence[int],
 ) -> list[Segment]:
     """Adds pictures until there are `wanted`: at the ends of segments first, then from ranges that have none yet."""
     parts = {one.source: one for one in chosen}
     missing = wanted - sum(map(len, chosen))
     missing = _extended(parts, ranges, score, missing, lengths.longest)
     order = sorted(set(range(len(ranges))) - set(parts), key=lambda at: -worth[at] * _mean(score, ranges[at]))
+    shown = {takes[at] for at in parts}
     for at in order:
         if not missing:
             break
+        if takes[at] in shown:
+            continue
         first, stop = ranges[at]
         if stop - first < lengths.shortest:
             continue
@@ -212,6 +275,7 @@ def _grown(
         values = np.convolve(score[first:stop], np.ones(length), "valid")
         start = first + int(values.argmax())
         parts[at] = Segment(start, start + length, at)
+        shown.add(takes[at])
         missing -= length
     missing = _extended(parts, ranges, score, missing, 2**62)
     for at in order:  # what is left are scraps
