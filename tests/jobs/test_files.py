@@ -96,7 +96,7 @@ def test_publishing_twice_leaves_one_object(tmp_path: Path) -> None:
     work = Work("ID", "me", "TestThing", {}, "http://h", "ID", datetime(2026, 3, 20, 12, 59, tzinfo=UTC), 1)
     folder = tmp_path / "work"
     folder.mkdir()
-    output = output_path(spec, Everything.model_construct(), folder)
+    output = output_path(spec, Everything.model_construct(**{}), folder)
     for content in (b"first", b"second"):
         output.unlink(missing_ok=True)
         output.write_bytes(content)

@@ -51,7 +51,9 @@ class Onsets:
         self._waiting = torch.zeros(self._size // 2, device=self._device)
         self._before: Tensor | None = None
         self._peak = 0.0
-        self._found: list[Tensor] = []
+        # One buffer, as many small tensors would keep the memory between them from being given back.
+        self._found = torch.zeros(3, 4096)
+        self._count = 0
 
     def update(self, samples: Tensor) -> None:
         """Takes mono samples (n,) of any float type, -1..1."""
@@ -72,7 +74,7 @@ class Onsets:
         if len(rest) >= self._size:
             self._analyse(rest)
         self._waiting = rest[:0]
-        return torch.cat(self._found, 1) if self._found else torch.zeros(3, 0)
+        return self._found[:, : self._count].clone()
 
     def _analyse(self, samples: Tensor) -> None:
         spectrum = torch.stft(
@@ -86,7 +88,12 @@ class Onsets:
         rise = (loudness - torch.cat([before, loudness[:, :-1]], 1)).clamp_min(0)
         self._before = loudness[:, -1:]
         low = rise[: self._low].mean(0), loudness[: self._low].mean(0)
-        self._found.append(torch.stack([rise.mean(0), *low]).cpu())
+        found = torch.stack([rise.mean(0), *low]).cpu()
+        end = self._count + found.shape[1]
+        if end > self._found.shape[1]:
+            self._found = F.pad(self._found, (0, max(end, 2 * self._found.shape[1])))
+        self._found[:, self._count : end] = found
+        self._count = end
 
 
 def _mel_bank(size: int, rate: int) -> tuple[Tensor, Tensor]:
