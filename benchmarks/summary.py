@@ -79,6 +79,43 @@ def _erase_logos(result: dict[str, Any]) -> Iterator[Row]:
     yield "logos taken off, PSNR where they were", "OpenCV's Telea given the true mask", ", ".join(gains)
 
 
+def _shots(result: dict[str, Any]) -> Iterator[Row]:
+    rows = [row for row in result["rows"] if row["group"] == "real edits"]
+    ours = next(row["f1"] for row in rows if row["detector"] == "vidprod")
+    best = max(row["f1"] for row in rows if not row["detector"].startswith("vidprod"))
+    against = f"best detector of PySceneDetect {result['peers']['scenedetect']}"
+    yield "shots, F1 on real edits (5 clips, seen while tuning)", against, f"{ours:.2f} against {best:.2f}"
+
+
+def _reframe(result: dict[str, Any]) -> Iterator[Row]:
+    means = result["means"]["figure"]
+    peer = next(name for name in means if name.startswith("pyautoflip"))
+    kept = means["ours, its width"]["kept"]
+    yield (
+        "known subject kept at 9:16, same width of window",
+        f"{peer}; the middle",
+        f"{kept:.2f} against {means[peer]['kept']:.2f} and {means['centre']['kept']:.2f}",
+    )
+    costs = result["costs_ms"]
+    ours, theirs = (costs[f"the same clip at 640 pixels, {who}"] for who in ("ours", "pyautoflip"))
+    yield "the same, cost of its analysis", peer, f"{ours / theirs:.1f}x; below 1 is cheaper"
+
+
+def _lut(result: dict[str, Any]) -> Iterator[Row]:
+    for peer, name in (("ffmpeg", "ffmpeg lut3d"), ("ocio", "OpenColorIO")):
+        parts = []
+        for depth in ("8 bits", "16 bits", "float"):
+            times = [row[f"times_{peer}"] for row in result["speed"] if row["depth"] == depth]
+            parts.append(f"{min(times):.2f}x ({depth})")
+        yield "look-up tables, speed on the CPU", name, ", ".join(parts) + "; above 1 is faster"
+
+
+def _selection(result: dict[str, Any]) -> Iterator[Row]:
+    rows = [row for row in result["rows"] if row["what"] == "filler shown"]
+    ours, even = (sum(row[name] for row in rows) / len(rows) for name in ("vidprod", "even"))
+    yield "summaries, share of planted filler", "uniform sampling", f"{ours:.0%} against {even:.0%}"
+
+
 def _service(result: dict[str, Any]) -> Iterator[Row]:
     for row in result["rows"]:
         yield (
@@ -113,6 +150,10 @@ _PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "erase-events": _events,
     "erase": _erase,
     "erase-logos": _erase_logos,
+    "shots": _shots,
+    "reframe": _reframe,
+    "lut": _lut,
+    "summary-selection": _selection,
     "service": _service,
 }
 
