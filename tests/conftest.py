@@ -85,9 +85,11 @@ def clip() -> Path:
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
-    """A folder with `six.mp4`: six real pictures of 96x64, which every action is done with at once."""
+    """A folder with `six.mp4`, six real pictures of 96x64, which every action is done with at once, and `three.mp4`, 3 seconds."""
     folder = tmp_path_factory.mktemp("inputs")
-    write_clip(folder / "six.mp4", [picture[40:104, 40:136] for picture in decode(clip, 6)])
+    pictures = [picture[40:104, 40:136] for picture in decode(clip, 75)]
+    write_clip(folder / "six.mp4", pictures[:6])
+    write_clip(folder / "three.mp4", pictures)
     return folder
 
 

@@ -24,12 +24,17 @@ def test_every_action_can_be_shown(name: str) -> None:
 
 @pytest.mark.slow
 def test_it_leaves_results_to_look_at_and_nothing_else(inputs: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "vidprod.demo", "--video", str(inputs / "six.mp4"), "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "vidprod.demo", "--video", str(inputs / "three.mp4"), "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    expected = [f"{spec.kebab_name}{suffix}" for spec in ACTIONS.values() for suffix in (".mp4", ".png")]
+    expected = [
+        f"{spec.kebab_name}{suffix}"
+        for spec in ACTIONS.values()
+        for suffix in (".mp4", ".png", *((".jpg",) if spec.cover else ()))
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)
-    assert len(decode(tmp_path / "super-resolve-video.mp4")) == 6
+    assert len(decode(tmp_path / "super-resolve-video.mp4")) == 75
+    assert len(decode(tmp_path / "abstract-film-video.mp4")) == 50
     picture = cv2.imread(str(tmp_path / "super-resolve-video.png"))
     assert picture is not None
     assert picture.shape == (128, 2 * 192 + 8, 3)

@@ -77,6 +77,7 @@ OTHERS: list[tuple[str, dict[str, Any], tuple[int, int], int]] = [
     ("ChangeVideoSize", {"Width": 64, "Height": 128, "CropType": "smart", "Tightness": 0.5}, (128, 64), 6),
     ("AdjustVideoColor", {"Mode": "Rec709", "VideoBitrate": "800k", "VideoFormat": "mp4"}, SMALL, 6),
     ("AbstractEcommerceVideo", {"Duration": 0.2, "Width": 48}, (32, 48), 5),
+    ("AbstractFilmVideo", {"Length": 2}, SMALL, 50),
 ]
 """Parameters of the other actions, the size of the result and how many pictures it has."""
 
@@ -96,7 +97,8 @@ def test_other_actions(
     if called == "AdjustVideoColor" and name.startswith("tea"):
         parameters = {**parameters, "VideoBitrate": 2}  # a whole number there
     with Sdk(name, server.host) as sdk:
-        submitted = sdk.call(called, {"VideoUrl": f"{inputs_url}/six.mp4", **parameters})
+        file = "three.mp4" if called == "AbstractFilmVideo" else "six.mp4"
+        submitted = sdk.call(called, {"VideoUrl": f"{inputs_url}/{file}", **parameters})
         data = finish(sdk, submitted["RequestId"])
         check_result(data, tmp_path, size, count)
         if called in ("ChangeVideoSize", "AbstractEcommerceVideo"):
