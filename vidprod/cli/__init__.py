@@ -22,6 +22,8 @@ app = App(name="vidprod", help="Self-hosted video production.", version=__versio
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line. Exit code 0, or 2 with one line `Code: message` on stderr; some commands have codes of their own."""
+    # Threads of torch that wait must not keep decoder and encoder from working; it is read when torch is imported, later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except MissingArgumentError as error:
