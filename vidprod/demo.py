@@ -24,7 +24,7 @@ from rich.table import Table
 from vidprod.actions import ACTIONS
 from vidprod.actions.spec import ActionSpec
 from vidprod.client import Client, JobAnswer
-from vidprod.demo_clips import OVERLAYS
+from vidprod.demo_clips import OVERLAYS, PARAMETERS
 from vidprod.errors import VidprodError
 from vidprod.local import LocalServer
 from vidprod.media.probe import probe
@@ -64,12 +64,13 @@ def main() -> int:
                 url = client.upload(video)
                 rows = []
                 for spec in ACTIONS.values():
-                    shown, address = video, url
+                    shown, address, more = video, url, {}
                     if arguments.video is None and spec.name in OVERLAYS:
                         shown = Path(folder) / f"{spec.kebab_name}.mp4"
                         OVERLAYS[spec.name](video, shown)
+                        more = dict(PARAMETERS.get(spec.name, {}))
                         address = client.upload(shown)
-                    rows.append(_one(client, spec, shown, address, arguments.output, console))
+                    rows.append(_one(client, spec, shown, sample(spec, address) | more, arguments.output, console))
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 2
@@ -91,10 +92,9 @@ def _built_in() -> Path:
 
 
 def _one(
-    client: Client, spec: ActionSpec[Any], video: Path, url: str, folder: Path, console: Console
+    client: Client, spec: ActionSpec[Any], video: Path, parameters: dict[str, Any], folder: Path, console: Console
 ) -> tuple[str, ...]:
     """A row of the table: one action, from the submit to the picture."""
-    parameters = sample(spec, url)
     output = folder / f"{spec.kebab_name}{spec.suffix_of(spec.params.parse(parameters))}"
     started = time.monotonic()
     with Progress(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +40,11 @@ OVERLAYS: Mapping[str, Callable[[Path, Path], None]] = {
     "EraseVideoLogo": with_logo,
 }
 """What an action needs on its input, by the action's name."""
+
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "EraseVideoLogo": {"Boxes": [{"X": 0.02, "Y": 0.02, "W": 0.2, "H": 0.25}]}
+}
+"""What it has to be told of that: over a camera that hardly moves, logos are not looked for."""
 
 
 def _subtitle(height: int, width: int) -> Layer:
