@@ -47,6 +47,25 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return path
 
 
+@pytest.mark.parametrize("count", [1000, 30_000, RATE, SECONDS * RATE, SECONDS * RATE + 1])
+def test_blocks_are_all_there_is(source: Path, count: int) -> None:
+    with SoundReader(source, SoundFormat(RATE, 2)) as reader:
+        blocks = list(reader.blocks(count))
+    assert all(block.shape[1] == count for block in blocks[:-1])
+    assert (np.concatenate(blocks, 1) == ramp()).all()
+
+
+def test_blocks_of_a_silent_file(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("mpeg4", rate=25)
+        track.width, track.height = 32, 32
+        container.mux(track.encode(av.VideoFrame(32, 32, "yuv420p")))
+        container.mux(track.encode(None))
+    with SoundReader(path, SoundFormat(RATE, 1)) as reader:
+        assert not list(reader.blocks(1000))
+
+
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, SECONDS * RATE), st.integers(1, 30_000)), min_size=1, max_size=6))
 def test_any_stretch_in_any_order(source: Path, stretches: list[tuple[int, int]]) -> None:

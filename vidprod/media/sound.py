@@ -97,6 +97,18 @@ class SoundReader:
         self._held = [part for part in self._held if part[0] + part[1].shape[1] > keep]
         return out
 
+    def blocks(self, count: int) -> Iterator[Samples]:
+        """All there is from number 0 on, `count` samples at a time; the last block may have fewer."""
+        first = 0
+        while True:
+            block = self.read(first, count)
+            if self._ended and first + count >= self._end:
+                if (rest := max(self._end - first, 0)) > 0:
+                    yield block[:, :rest]
+                return
+            yield block
+            first += count
+
     def close(self) -> None:
         """Closes the file. Idempotent."""
         self._container.close()
