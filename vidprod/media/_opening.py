@@ -12,7 +12,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -52,10 +52,28 @@ def open_input(path: str, *, max_pixels: int | None, **options: Any) -> av.conta
     limits = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
     if max_pixels is not None:
         limits["max_pixels"] = str(max_pixels * 5 // 4 + 65536)
-    container: av.container.InputContainer = av.open(
-        "file:" + os.path.abspath(path), "r", options=limits, metadata_errors="replace", **options
-    )
+    url = "file:" + os.path.abspath(path)
+    container: av.container.InputContainer
+    try:
+        container = av.open(url, "r", options=dict(limits), metadata_errors="replace", **options)
+    except av.error.ArgumentError:
+        # FFmpeg takes sound for a picture, which is not allowed, if it is named like one
+        format = _sound_by_its_beginning(path)
+        if format is None:
+            raise
+        container = av.open(url, "r", format=format, options=limits, metadata_errors="replace", **options)
     return container
+
+
+def _sound_by_its_beginning(path: str) -> str | None:
+    """The demuxer for a file that begins like MP3 or AAC in packets of its own."""
+    with open(path, "rb") as file:
+        head = file.read(3)
+    if head == b"ID3":
+        return "mp3"
+    if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    return {0: "aac", 1: "mp3"}.get(head[1] >> 1 & 3)
 
 
 def packets(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet[Any]]:
@@ -250,13 +268,22 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream, fr
     }
 
 
-def main(path: str, max_pixels: int, max_side: int, max_errors: int, memory: int, seconds: int) -> None:
-    """The child: limits itself, then prints one JSON object."""
+def main(
+    path: str,
+    max_pixels: int,
+    max_side: int,
+    max_errors: int,
+    memory: int,
+    seconds: int,
+    *,
+    task: Callable[[str, int, int, int], dict[str, Any]] = describe,
+) -> None:
+    """The child: limits itself, then prints what `task` finds as one JSON object."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        answer = describe(path, max_pixels, max_side, max_errors)
+        answer = task(path, max_pixels, max_side, max_errors)
     except Refused as refused:
         answer = {"error": refused.kind, "message": str(refused)}
     except (MemoryError, av.error.MemoryError):

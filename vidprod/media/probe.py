@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 
@@ -24,7 +24,7 @@ from vidprod.errors import (
     InvalidFile,
 )
 from vidprod.media import _opening
-from vidprod.media.color import ColorTags
+from vidprod.media.color import BT709, LIMITED, ColorTags
 
 _REFUSALS: dict[str, type[InvalidFile]] = {
     kind.__name__: kind for kind in (FileCategory, FileContent, FileDecode, FileResolution, FileType)
@@ -130,6 +130,34 @@ class VideoInfo:
         """Pixels of the upright picture; what `Frames` have."""
         return self.width if self.rotation % 180 else self.height
 
+    @classmethod
+    def of_new(cls, path: Path, width: int, height: int, rate: Fraction) -> Self:
+        """Of a video that is yet to be made: BT.709, limited range, square pixels, 8 bits, silent."""
+        return cls(
+            path=path,
+            container="",
+            codec="",
+            width=width,
+            height=height,
+            pix_fmt="yuv420p",
+            bits=8,
+            frame_rate=rate,
+            time_base=1 / rate,
+            duration=None,
+            frame_count=None,
+            bit_rate=None,
+            sample_aspect_ratio=Fraction(1),
+            rotation=0,
+            mirrored=False,
+            color=ColorTags(LIMITED, BT709, BT709, BT709),
+            interlaced=False,
+            audio=(),
+            subtitles=0,
+            chapters=0,
+            start=Fraction(0),
+            stream=0,
+        )
+
     @property
     def start_pts(self) -> int:
         """`start` in units of `time_base`."""
@@ -150,19 +178,48 @@ def probe(path: str | os.PathLike[str], *, limits: Limits | None = None, timeout
     limits = limits or Limits()
     path = Path(path).absolute()
     _check_readable(path)
+    return _parse(path, inspect(_opening.__file__, path, limits, timeout))
+
+
+def inspect(program: str, path: Path, limits: Limits, timeout: float) -> dict[str, Any]:
+    """What one of the programs of this package that look at untrusted files prints, run in a child process of its own.
+
+    Args:
+        program: the Python file; it may import the standard library and av.
+        path: the file, absolute.
+        limits: what the child must keep to.
+        timeout: seconds.
+
+    Raises:
+        InvalidFile: what the program found wrong; FileDecode if it exceeds the limits.
+    """
     # -I -S: neither the user's environment nor site packages; with only av to import this takes a third of a second.
     site = str(Path(av.__file__).parent.parent)
     start = f"import sys, runpy; sys.path.append({site!r}); del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    script = str(Path(_opening.__file__))
     numbers = (limits.max_pixels, limits.max_side, limits.max_errors, limits.memory, max(1, int(timeout)))
-    command = [sys.executable, "-I", "-S", "-c", start, script, str(path), *map(str, numbers)]
+    command = [sys.executable, "-I", "-S", "-c", start, program, str(path), *map(str, numbers)]
     try:
         child = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False)
     except subprocess.TimeoutExpired:
         raise FileDecode(f"{path.name}: opening it took more than {timeout:g} s") from None
     if child.returncode or not child.stdout:
         raise FileDecode(f"{path.name}: opening it used more than the memory or time allowed, or crashed the decoder")
-    return _parse(path, json.loads(child.stdout))
+    found: dict[str, Any] = json.loads(child.stdout)
+    if "error" in found:
+        raise _REFUSALS[found["error"]](f"{path.name}: {found['message']}")
+    return found
+
+
+def seconds_of(info: VideoInfo) -> float:
+    """How long a video is; where the file does not tell, up to its last packet."""
+    if info.duration is not None:
+        return info.duration
+    latest = 0.0
+    with _opening.open_input(str(info.path), max_pixels=Limits().max_pixels) as container:
+        for packet in container.demux(container.streams[info.stream]):
+            if packet.pts is not None and packet.time_base is not None:
+                latest = max(latest, float(packet.pts * packet.time_base - info.start))
+    return latest
 
 
 def _check_readable(path: Path) -> None:
@@ -184,8 +241,6 @@ def _check_readable(path: Path) -> None:
 
 
 def _parse(path: Path, found: dict[str, Any]) -> VideoInfo:
-    if "error" in found:
-        raise _REFUSALS[found["error"]](f"{path.name}: {found['message']}")
     optional = {key: None if found[key] is None else Fraction(found[key]) for key in ("frame_rate",)}
     exact = {key: Fraction(found[key]) for key in ("time_base", "sample_aspect_ratio", "start")}
     audio = tuple(
