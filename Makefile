@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 VIDEO ?=
+# Tests of one file stay together, as they share what they need; `make test SPREAD=` runs all in one process.
+SPREAD := -n 2 --dist loadfile
 
 .PHONY: install check test test-slow bench demo serve format clean
 
@@ -31,10 +33,10 @@ check: install
 	$(BIN)/python -m pytest --quiet tests/test_documents.py
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(SPREAD) -m slow
 
 bench: install
 	$(BIN)/python -m benchmarks all

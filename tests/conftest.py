@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
 
 from tests.helpers import decode, write_clip
 from tests.serving import Server, site
+from vidprod.demo_clips import write_music
 
 CUDA = torch.cuda.is_available()
 
@@ -85,11 +87,16 @@ def clip() -> Path:
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
-    """A folder with `six.mp4`, six real pictures of 96x64, which every action is done with at once, and `three.mp4`, 3 seconds."""
+    """A folder with `six.mp4`, six real pictures of 96x64, which every action is done with at once, and `three.mp4`, 3 seconds.
+
+    Beside them a photograph, `photo.jpg`, and music, `tune.wav`.
+    """
     folder = tmp_path_factory.mktemp("inputs")
     pictures = [picture[40:104, 40:136] for picture in decode(clip, 75)]
     write_clip(folder / "six.mp4", pictures[:6])
     write_clip(folder / "three.mp4", pictures)
+    Image.fromarray(decode(clip, 100)[-1]).save(folder / "photo.jpg", quality=95)
+    write_music(folder / "tune.wav", bars=1)
     return folder
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import http.server
 import inspect
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import vidprod
+from tests.actions.gather_steps import STANDIN
 from tests.helpers import decode, write_clip
+from tests.serving import site
 from vidprod.control import Progress
 from vidprod.errors import Cancelled, FileDownload, FileURL, InvalidParameter, MissingParameter
 from vidprod.storage.fetch import fetched
@@ -94,3 +97,53 @@ def test_a_url_that_does_not_answer(website: str) -> None:
 def test_what_is_not_a_valid_url(url: str) -> None:
     with pytest.raises(FileURL), fetched(url):
         pass
+
+
+# --- lists of files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with `one.mp4`, `two.png` and `three.wav`, which hold their names, and stand-ins for the steps of GenerateVideo."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("one.mp4", "two.png", "three.wav"):
+        (folder / name).write_text(name, encoding="utf-8")
+    monkeypatch.setattr("vidprod.actions.naming.ACTIONS", {"GenerateVideo": STANDIN})
+    return folder
+
+
+def test_files_of_a_list_come_to_the_steps(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with site(files) as url:
+        named = {"FileName": "music", "FileUrl": files / "three.wav", "Type": "audio"}
+        result = vidprod.run("GenerateVideo", {"file_list": [f"{url}/one.mp4?key=1", files / "two.png", named]})
+    assert result.plan["names"] == ["one.mp4", "two.png", "music"]
+    assert result.plan["types"] == ["video", "image", "audio"]
+    assert result.plan["contents"] == ["one.mp4", "two.png", "three.wav"]
+    assert result.data() == {"VideoUrl": "one-generate-video.mp4", "VideoCoverUrl": "one-generate-video.jpg"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", *sorted(result.data().values())]
+
+
+def test_the_clouds_names_for_lists_of_files(files: Path, tmp_path: Path) -> None:
+    member = {"FileName": "a", "FileUrl": str(files / "two.png"), "Type": "image"}
+    data = vidprod.call("GenerateVideo", FileList=[member], Width=64, output=tmp_path / "out.mp4")
+    assert json.loads(Path(data["VideoUrl"]).read_text())["size"] == [64, 64]
+
+
+def test_a_picture_of_the_plan_gets_all_files_and_the_result(files: Path, tmp_path: Path) -> None:
+    board = tmp_path / "board.png"
+    material = [files / "two.png", files / "three.wav"]
+    vidprod.run("GenerateVideo", {"file_list": material}, output=tmp_path / "out.mp4", storyboard=board)
+    drawn = {"names": ["two.png", "three.wav"], "contents": ["two.png", "three.wav"], "video": "out.mp4"}
+    assert json.loads(board.read_text()) == drawn
+
+
+def test_one_bad_file_among_good_ones(files: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    material = [files / "one.mp4", files / "none.png"]
+    with pytest.raises(FileDownload, match=r"^FileList\.2\.FileUrl: .*none\.png: No such file"):
+        vidprod.run("GenerateVideo", {"file_list": material}, output=output)
+    with site(files) as url, pytest.raises(FileDownload, match=r"^FileList\.1\.FileUrl: .*404"):
+        vidprod.run("GenerateVideo", {"file_list": [f"{url}/none.png", files / "one.mp4"]}, output=output)
+    assert not output.exists()

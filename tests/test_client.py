@@ -19,7 +19,7 @@ from tests.helpers import decode
 from tests.serving import KEY, OTHER_KEY, OTHER_SECRET, SECRET, Server
 from vidprod.client import flattened
 from vidprod.connection import documented_error
-from vidprod.errors import FileDownload, InternalError, InvalidParameter, MissingParameter, VidprodError
+from vidprod.errors import FileCategory, FileDownload, InternalError, InvalidParameter, MissingParameter, VidprodError
 from vidprod.jobs.status import JobStatus
 from vidprod.service.errors import SignatureMismatch, Throttled, Unavailable
 from vidprod.settings import settings
@@ -59,6 +59,35 @@ def test_the_python_function_and_the_client_make_the_same_pictures(
     settings.cache_clear()
     for ours, theirs in zip(decode(here.video), decode(there.video), strict=True):
         assert abs(ours.astype(int) - theirs).max() <= 2
+
+
+def test_several_local_files_go_there(server: Server, inputs: Path, inputs_url: str, tmp_path: Path) -> None:
+    named = {"file_name": "曲", "file_url": inputs / "tune.wav", "type": "audio"}
+    with server.client() as client:
+        result = client.generate_video(
+            file_list=[inputs / "three.mp4", f"{inputs_url}/photo.jpg", named],
+            scene="general",
+            duration=0.6,
+            width=64,
+            output=tmp_path / "out.mp4",
+            timeout=90,
+        )
+    assert [picture.shape for picture in decode(result.video)] == [(64, 64, 3)] * 15
+    assert result.cover == tmp_path / "out.jpg"
+    assert set(tmp_path.iterdir()) == {result.video, result.cover}
+    assert list(result.links) == ["VideoUrl", "VideoCoverUrl"]
+
+
+def test_errors_about_one_of_several_files_say_which(server: Server, inputs: Path, inputs_url: str) -> None:
+    good = inputs / "three.mp4"
+    wrong = {"FileName": "x", "FileUrl": inputs / "tune.wav", "Type": "image"}
+    with server.client() as client:
+        with pytest.raises(FileDownload, match=r"^FileList\.2\.FileUrl: .*nothing-here\.jpg"):
+            client.call("GenerateVideo", FileList=[good, f"{inputs_url}/nothing-here.jpg"])
+        with pytest.raises(FileDownload, match=r"^FileList\.2\.FileUrl: nothing-here\.jpg: No such file"):
+            client.submit("GenerateVideo", FileList=[good, "nothing-here.jpg"])
+        with pytest.raises(FileCategory, match=r"^FileList\.2\.FileUrl holds sound"):
+            client.call("GenerateVideo", FileList=[good, wrong])
 
 
 def test_errors_are_those_of_the_python_api(server: Server, inputs_url: str) -> None:

@@ -56,7 +56,7 @@ def adjust_video_color_group(
 
 def super_resolve_video(
     *,
-    video_url: str,
+    video_url: str | Path,
     bit_rate: int | None = None,
     output: str | Path | None = None,
     device: str | None = None,
@@ -68,7 +68,7 @@ def super_resolve_video(
 
 def erase_video_subtitles(
     *,
-    video_url: str,
+    video_url: str | Path,
     bx: float = 0.0,
     by: float = 0.75,
     bw: float = 1.0,
@@ -82,7 +82,7 @@ def erase_video_subtitles(
 
 def erase_video_logo(
     *,
-    video_url: str,
+    video_url: str | Path,
     boxes: Sequence[Mapping[str, Any]] = (),
     output: str | Path | None = None,
     device: str | None = None,
@@ -93,7 +93,7 @@ def erase_video_logo(
 
 def adjust_video_color(
     *,
-    video_url: str,
+    video_url: str | Path,
     mode: Literal['LogC', 'Rec709'],
     video_bitrate: str | int | None = None,
     video_codec: Literal['h264', 'hevc', 'prores'] = 'h264',
@@ -109,7 +109,7 @@ def adjust_video_color(
 
 def change_video_size(
     *,
-    video_url: str,
+    video_url: str | Path,
     width: int,
     height: int,
     crop_type: Literal['smart', 'fill', 'cut'] = 'smart',
@@ -129,7 +129,7 @@ def change_video_size(
 
 def abstract_ecommerce_video(
     *,
-    video_url: str,
+    video_url: str | Path,
     duration: float,
     width: int | None = None,
     height: int | None = None,
@@ -144,7 +144,7 @@ def abstract_ecommerce_video(
 
 def abstract_film_video(
     *,
-    video_url: str,
+    video_url: str | Path,
     length: int,
     output: str | Path | None = None,
     device: str | None = None,
@@ -154,11 +154,33 @@ def abstract_film_video(
     cancelled: Callable[[], bool] | None = None,
 ) -> Result: ...
 
+def generate_video(
+    *,
+    file_list: Sequence[str | Path | Mapping[str, Any]],
+    scene: Literal['costume', 'general'] = 'costume',
+    width: int | None = None,
+    height: int | None = None,
+    style: Literal['normal', 'fast', 'slow'] = 'normal',
+    duration: float = 20.0,
+    duration_adaption: bool = False,
+    transition_style: Literal['basic', 'slow', 'fast', 'normal', 'ink', 'glitch', 'shift', 'mosaic', 'shutter', 'zoom', 'mask', 'brush', 'wind', 'smog'] | None = None,
+    smart_effect: bool = True,
+    puzzle_effect: bool = False,
+    mute: bool = False,
+    output: str | Path | None = None,
+    device: str | None = None,
+    plan: str | Path | Mapping[str, Any] | None = None,
+    cover: str | Path | None = None,
+    storyboard: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Result: ...
+
 class Client(_Client):
     def super_resolve_video(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         bit_rate: int | None = None,
         output: str | Path | None = None,
         timeout: float | None = None,
@@ -168,7 +190,7 @@ class Client(_Client):
     def erase_video_subtitles(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         bx: float = 0.0,
         by: float = 0.75,
         bw: float = 1.0,
@@ -181,7 +203,7 @@ class Client(_Client):
     def erase_video_logo(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         boxes: Sequence[Mapping[str, Any]] = (),
         output: str | Path | None = None,
         timeout: float | None = None,
@@ -191,7 +213,7 @@ class Client(_Client):
     def adjust_video_color(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         mode: Literal['LogC', 'Rec709'],
         video_bitrate: str | int | None = None,
         video_codec: Literal['h264', 'hevc', 'prores'] = 'h264',
@@ -204,7 +226,7 @@ class Client(_Client):
     def change_video_size(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         width: int,
         height: int,
         crop_type: Literal['smart', 'fill', 'cut'] = 'smart',
@@ -221,7 +243,7 @@ class Client(_Client):
     def abstract_ecommerce_video(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         duration: float,
         width: int | None = None,
         height: int | None = None,
@@ -233,8 +255,27 @@ class Client(_Client):
     def abstract_film_video(
         self,
         *,
-        video_url: str,
+        video_url: str | Path,
         length: int,
+        output: str | Path | None = None,
+        timeout: float | None = None,
+        progress: Callable[[JobAnswer], None] | None = None,
+    ) -> RemoteResult: ...
+
+    def generate_video(
+        self,
+        *,
+        file_list: Sequence[str | Path | Mapping[str, Any]],
+        scene: Literal['costume', 'general'] = 'costume',
+        width: int | None = None,
+        height: int | None = None,
+        style: Literal['normal', 'fast', 'slow'] = 'normal',
+        duration: float = 20.0,
+        duration_adaption: bool = False,
+        transition_style: Literal['basic', 'slow', 'fast', 'normal', 'ink', 'glitch', 'shift', 'mosaic', 'shutter', 'zoom', 'mask', 'brush', 'wind', 'smog'] | None = None,
+        smart_effect: bool = True,
+        puzzle_effect: bool = False,
+        mute: bool = False,
         output: str | Path | None = None,
         timeout: float | None = None,
         progress: Callable[[JobAnswer], None] | None = None,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidprod.actions import ACTIONS
+from vidprod.actions.files import with_files
 from vidprod.actions.naming import default_output, find
 from vidprod.actions.spec import ActionSpec
 from vidprod.control import Control, Progress
@@ -55,7 +56,7 @@ def run(
         cover: where the cover picture of actions that make one goes; by default beside the video, as .jpg.
         debug: where to show what the analysis saw: of ChangeVideoSize a video of the source with window, subjects and saliency
             on it, of AdjustVideoColor a picture (.png) of shots before and after, with waveform and vectorscope.
-        storyboard: where a picture of the summary goes, .png, of actions that make one: what was picked, and why.
+        storyboard: where a picture of what was picked and why goes, .png, of the summaries and GenerateVideo.
         progress: called after each batch of pictures.
         cancelled: asked between batches; answer True to stop with `vidprod.errors.Cancelled`.
 
@@ -88,23 +89,24 @@ def run(
     context = Context.make(device, model=model, cover=picture, control=Control(progress, stop))
     target = Path(output) if output is not None else default_output(spec, checked)
     with ExitStack() as stack:
-        local = {
-            name: str(stack.enter_context(fetched(getattr(checked, name), cancelled=stop)))
-            for name in checked.file_fields()
-        }
-        shown = None if debug is None else Path(debug)
-        result = run_action(spec, checked.model_copy(update=local), target, context, plan=data, debug=shown)
-        if storyboard is not None:
-            from vidprod.ops.storyboard import storyboard as draw
+        paths: list[Path] = []
 
-            draw(local["video_url"], result.plan, storyboard)
+        def bring(_: str, location: str) -> str:
+            paths.append(stack.enter_context(fetched(location, cancelled=stop)))
+            return str(paths[-1])
+
+        local = with_files(checked, bring)
+        shown = None if debug is None else Path(debug)
+        result = run_action(spec, local, target, context, plan=data, debug=shown)
+        if storyboard is not None and spec.storyboards is not None:
+            spec.storyboards.board(result.plan, paths, result.video, Path(storyboard))
         return result
 
 
 def _check_storyboard(path: Path, spec: ActionSpec[Any]) -> None:
     """Tells what is wrong now, not after an hour of analysis."""
     if not spec.storyboard:
-        raise InvalidParameter(f"storyboard is {str(path)!r}: {spec.name} makes no summary")
+        raise InvalidParameter(f"storyboard is {str(path)!r}: {spec.name} picks nothing that could be drawn")
     if path.suffix.lower() != ".png":
         raise InvalidParameter(f"storyboard {path.name!r} must end in .png")
     if not path.absolute().parent.is_dir():

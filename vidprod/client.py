@@ -19,16 +19,16 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from pydantic import BaseModel
-
 from vidprod.actions import ACTIONS
+from vidprod.actions.files import with_files
 from vidprod.actions.naming import default_output, find
-from vidprod.actions.spec import ActionSpec, FileUrl
+from vidprod.actions.spec import ActionSpec
 from vidprod.connection import Connection, documented_error
 from vidprod.download import download
 from vidprod.errors import BusyError, VidprodError
 from vidprod.jobs.status import JobStatus
 from vidprod.service.errors import Throttled, Unavailable
+from vidprod.storage.fetch import is_url
 
 PathLike = str | Path
 
@@ -144,12 +144,11 @@ class Client:
             VidprodError: with the documented code. No file is left behind.
             TimeoutError: the job goes on; `wait` for it again.
         """
-        params = _named(params)
         job_id = self.submit(action, **params)
         links = self.wait(job_id, timeout=timeout, progress=progress).result or {}
         if output is None:
             spec = find(action)
-            output = default_output(spec, spec.params.parse(params))
+            output = default_output(spec, spec.params.parse(dict(params)))
         video = self.download(links["VideoUrl"], output)
         cover = None
         if "VideoCoverUrl" in links:
@@ -171,11 +170,11 @@ class Client:
             Unavailable: the server cannot be reached; or the connection broke before it answered, and the job may exist or not.
             VidprodError: a parameter is wrong, or what else the server answered.
         """
-        values = _named(params)
         spec = ACTIONS.get(action)
         if spec is not None:  # an action that only the server knows is sent as it is
-            values = self._wire(spec.params.parse(values))
-        answer, _ = self._connection.call(action, dict(flattened(values)))
+            there = with_files(spec.params.parse(params), self._uploaded)
+            params = there.model_dump(mode="json", by_alias=True, exclude_unset=True)  # the server has its own defaults
+        answer, _ = self._connection.call(action, dict(flattened(params)))
         return str(answer["RequestId"])
 
     def poll(self, job_id: str) -> JobAnswer:
@@ -248,28 +247,9 @@ class Client:
             float(progress) if progress else None,
         )
 
-    def _wire(self, params: BaseModel) -> dict[str, Any]:
-        """What was given, under the cloud's names, with files uploaded. The server has its own defaults."""
-        found = {}
-        for name in sorted(params.model_fields_set):
-            info = type(params).model_fields[name]
-            is_file = any(isinstance(mark, FileUrl) for mark in info.metadata)
-            found[info.alias or name] = self._value(getattr(params, name), is_file)
-        return found
-
-    def _value(self, value: Any, is_file: bool) -> Any:
-        if isinstance(value, BaseModel):
-            return self._wire(value)
-        if isinstance(value, list | tuple):
-            return [self._value(item, is_file) for item in value]
-        if is_file and isinstance(value, str) and "://" not in value:
-            return self.upload(value)
-        return value
-
-
-def _named(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Paths as the text they are in parameters."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in params.items()}
+    def _uploaded(self, _: str, location: str) -> str:
+        """The URL of a file for the server, which a local one is sent to first."""
+        return location if is_url(location) else self.upload(location)
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidprod.actions import ACTIONS
+from vidprod.actions.files import file_fields, file_member
 from vidprod.actions.spec import ActionSpec
 from vidprod.client import Client, JobAnswer
-from vidprod.demo_clips import OVERLAYS, PARAMETERS
+from vidprod.demo_clips import MATERIAL, OVERLAYS, PARAMETERS, picture_at
 from vidprod.errors import VidprodError
 from vidprod.local import LocalServer
-from vidprod.media.probe import probe
-from vidprod.media.reader import VideoReader
 
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ChangeVideoSize": {"Width": 144, "Height": 256},
     "AbstractEcommerceVideo": {"Duration": 2},
     "AbstractFilmVideo": {"Length": 2},
     "AdjustVideoColor": {"Mode": "Rec709", "VideoFormat": "mp4"},
+    "GenerateVideo": {"Scene": "general", "Style": "fast", "Duration": 4, "Width": 360},
 }
 """Parameters besides the video, for actions that need some."""
 
@@ -64,12 +64,14 @@ def main() -> int:
                 url = client.upload(video)
                 rows = []
                 for spec in ACTIONS.values():
-                    shown, address, more = video, url, {}
+                    shown, address, more = video, url, dict[str, Any]()
                     if arguments.video is None and spec.name in OVERLAYS:
                         shown = Path(folder) / f"{spec.kebab_name}.mp4"
                         OVERLAYS[spec.name](video, shown)
-                        more = dict(PARAMETERS.get(spec.name, {}))
+                        more |= PARAMETERS.get(spec.name, {})
                         address = client.upload(shown)
+                    if spec.name in MATERIAL:
+                        more["FileList"] = [named(video, url), *MATERIAL[spec.name](video, Path(folder))]
                     rows.append(_one(client, spec, shown, sample(spec, address) | more, arguments.output, console))
     except VidprodError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
@@ -115,37 +117,45 @@ def _one(
             return (spec.name, f"{error.code}: {error.message}", f"{time.monotonic() - started:.1f}", "", "")
     seconds = time.monotonic() - started
     picture = output.with_suffix(".png")
-    _side_by_side(video, result.video, picture)
+    # The middle of a short may be in the middle of a transition.
+    _side_by_side(video, result.video, picture, (0.125, 0.375, 0.625, 0.875) if spec.name in MATERIAL else (0.5,))
     return (spec.name, DONE, f"{seconds:.1f}", str(result.video), str(picture))
 
 
 def sample(spec: ActionSpec[Any], url: str) -> dict[str, Any]:
-    """The parameters an action is shown with."""
-    return {**dict.fromkeys(spec.params.file_fields(), url), **SAMPLES.get(spec.name, {})}
+    """The parameters an action is shown with, of one video."""
+    files = {
+        name: [named(Path("clip.mp4"), url)] if file_member(spec.params.model_fields[name]) else url
+        for name in file_fields(spec.params)
+    }
+    aliases = {name: spec.params.model_fields[name].alias or name for name in files}
+    return {**{aliases[name]: value for name, value in files.items()}, **SAMPLES.get(spec.name, {})}
 
 
-def _side_by_side(video: Path, result: Path, target: Path) -> None:
-    """The middle picture before (plainly scaled to the result's height, as a player would) and after, cut where it is large."""
-    before, after = _middle(video), _middle(result)
-    width = round(before.shape[1] * after.shape[0] / before.shape[0])
-    before = cv2.resize(before, (width, after.shape[0]), interpolation=cv2.INTER_LINEAR)
-    left, right = _crop(before), _crop(after)
-    gap = np.full((right.shape[0], 8, 3), 255, np.uint8)
-    cv2.imwrite(str(target), np.hstack([left, gap, right])[:, :, ::-1])
+def named(video: Path, url: str) -> dict[str, str]:
+    """An uploaded video, as a list of files has it."""
+    return {"FileName": video.name, "FileUrl": url, "Type": "video"}
+
+
+def _side_by_side(video: Path, result: Path, target: Path, parts: Sequence[float]) -> None:
+    """The middle picture before (plainly scaled to the result's height, as a player would), and the result at these parts of it.
+
+    Pictures are cut where they are large.
+    """
+    after = [picture_at(result, part) for part in parts]
+    before, height = picture_at(video, 0.5), after[0].shape[0]
+    width = round(before.shape[1] * height / before.shape[0])
+    scaled = np.asarray(cv2.resize(before, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    pictures = [_crop(picture) for picture in (scaled, *after)]
+    gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
+    row = [part for picture in pictures for part in (gap, picture)]
+    cv2.imwrite(str(target), np.hstack(row[1:])[:, :, ::-1])
 
 
 def _crop(picture: np.ndarray) -> np.ndarray:
     height, width = (min(size, most) for size, most in zip(picture.shape[:2], LARGEST_CROP, strict=True))
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     return picture[top : top + height, left : left + width]
-
-
-def _middle(video: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB."""
-    number = (probe(video).frame_count or 2) // 2
-    with VideoReader(video, start=number, stop=number + 1, batch=1, bits=8) as reader:
-        frames = next(iter(reader))
-    return np.ascontiguousarray(frames.data[0].permute(1, 2, 0).numpy())
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from vidprod import api
 from vidprod.actions import ACTIONS
-from vidprod.actions.spec import Params
+from vidprod.actions.files import file_member
+from vidprod.actions.spec import FileUrl, Params
 from vidprod.client import Client
 
 STUB = Path(__file__).with_name("__init__.pyi")
@@ -78,8 +79,14 @@ def _signature(name: str, function: Any, indent: str = "") -> str:
 
 def _type(annotation: Any) -> str:
     if hasattr(annotation, "__metadata__"):
-        annotation = get_args(annotation)[0]
+        annotation, info = get_args(annotation)
+        if any(isinstance(mark, FileUrl) for mark in info.metadata):
+            return "str | Path"
+        if file_member(info):
+            return "Sequence[str | Path | Mapping[str, Any]]"
     arguments = get_args(annotation)
+    if get_origin(annotation) is Union:  # what `Literal[...] | None` becomes
+        return " | ".join("None" if argument is type(None) else _type(argument) for argument in arguments)
     if arguments and isinstance(arguments[0], type) and issubclass(arguments[0], Params):
         return "Sequence[Mapping[str, Any]]"
     if isinstance(annotation, str):

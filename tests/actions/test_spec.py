@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field
 
 from vidprod.actions import ACTIONS
+from vidprod.actions.files import file_fields
 from vidprod.actions.spec import ActionSpec, Params, VideoUrl
 from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter, VidprodError
 
@@ -44,7 +45,7 @@ def test_what_is_wrong_has_the_documented_code_and_says_why(
 
 
 def test_file_fields_are_found() -> None:
-    assert list(Sample.file_fields()) == ["video_url"]
+    assert list(file_fields(Sample)) == ["video_url"]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)

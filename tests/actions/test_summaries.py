@@ -152,7 +152,7 @@ def test_storyboards_are_refused_at_once(film: Path, tmp_path: Path) -> None:
             vidprod.abstract_film_video(
                 video_url=str(film), length=3, output=tmp_path / "out.mp4", storyboard=tmp_path / name
             )
-    with pytest.raises(InvalidParameter, match="makes no summary"):
+    with pytest.raises(InvalidParameter, match="picks nothing"):
         vidprod.run("EraseVideoSubtitles", {"video_url": str(film)}, storyboard=tmp_path / "b.png")
 
 

@@ -6,69 +6,22 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import pytest
-from pydantic import Field
 
-from vidprod.actions.spec import ActionSpec, FileUrl, Params, VideoUrl
-from vidprod.errors import InternalError
-from vidprod.jobs.files import Inputs, output_path, publish, replace_files, without_paths
+from vidprod.actions.generate_video import GenerateVideoParams
+from vidprod.actions.spec import ActionSpec, Params, VideoUrl
+from vidprod.errors import FileDownload, InternalError
+from vidprod.jobs.files import Inputs, fetch_inputs, output_path, publish, without_paths
 from vidprod.jobs.ledger import Work
 from vidprod.settings import Settings
 from vidprod.storage.store import open_store
 
 
-class Part(Params):
-    """One of several."""
-
-    file_url: Annotated[str, FileUrl()]
-    file_name: str = ""
-
-
-class Everything(Params):
-    """Files wherever they may be."""
+class Thing(Params):
+    """Parameters of nothing."""
 
     video_url: VideoUrl
-    extra_url: VideoUrl | None = None
-    urls: list[VideoUrl] = Field(default_factory=list)
-    file_list: list[Part] = Field(default_factory=list)
-    part: Part | None = None
-    title: str = "http://not.a/file"
-
-
-def test_every_file_is_replaced_and_nothing_else() -> None:
-    params = Everything(
-        video_url="http://h/1",
-        extra_url="http://h/2",
-        urls=["http://h/3", "http://h/4"],
-        file_list=[Part(file_url="http://h/5", file_name="http://h/name"), Part(file_url="http://h/6")],
-        part=Part(file_url="http://h/7"),
-    )
-    seen: dict[str, str] = {}
-
-    def replace(place: str, value: str) -> str:
-        seen[place] = value
-        return f"/inputs/{len(seen)}"
-
-    replaced = replace_files(params, replace)
-    assert seen == {
-        "VideoUrl": "http://h/1",
-        "ExtraUrl": "http://h/2",
-        "Urls.1": "http://h/3",
-        "Urls.2": "http://h/4",
-        "FileList.1.FileUrl": "http://h/5",
-        "FileList.2.FileUrl": "http://h/6",
-        "Part.FileUrl": "http://h/7",
-    }
-    again = Everything.parse(replaced)
-    assert again.urls == ["/inputs/3", "/inputs/4"]
-    assert again.file_list[0] == Part(file_url="/inputs/5", file_name="http://h/name")
-    assert again.title == "http://not.a/file"
-
-
-def test_files_left_out_are_left_out() -> None:
-    assert "ExtraUrl" not in replace_files(Everything(video_url="http://h/1"), lambda place, value: value)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +41,49 @@ def test_messages_hold_no_paths(message: str, public: str) -> None:
 def test_messages_name_the_parameter() -> None:
     inputs = Inputs({}, {"/data/jobs/1/input-1.mp4": "VideoUrl", "/data/jobs/1/input-2.mp4": "FileList.2.FileUrl"})
     assert inputs.public("/data/jobs/1/input-2.mp4: empty") == "FileList.2.FileUrl: empty"
+    assert inputs.public("cannot read: '/data/jobs/1/input-1.mp4'") == "cannot read: 'VideoUrl'"
+    assert inputs.public("empty: input-1.mp4") == "empty: VideoUrl"
+    assert inputs.public("FileList.2: input-2.mp4 holds sound") == "FileList.2.FileUrl holds sound"
+    assert inputs.public("FileList.2: no picture") == "FileList.2: no picture"
+    assert inputs.public("my-input-2.mp4 is not input-2.mp4.") == "my-input-2.mp4 is not FileList.2.FileUrl."
+
+
+def test_a_path_that_begins_another_is_no_trouble() -> None:
+    names = {f"/data/jobs/1/input-{n}": f"FileList.{n}.FileUrl" for n in range(1, 13)}
+    for path, name in names.items():
+        assert Inputs({}, names).public(f"{path} is empty") == f"{name} is empty"
+
+
+def test_all_files_of_a_list_are_fetched(tmp_path: Path, inputs: Path, inputs_url: str) -> None:
+    settings = Settings(data=tmp_path / "data", fetch_allow="127.0.0.0/8")
+    store = open_store(settings)
+    work = Work("ID", "me", "GenerateVideo", {}, "http://h", "ID", datetime(2026, 3, 20, 12, 59, tzinfo=UTC), 1)
+
+    def fetched(*names: str) -> Inputs:
+        files = [{"FileName": name, "FileUrl": f"{inputs_url}/{name}", "Type": "video"} for name in names]
+        folder = tmp_path / str(len(names))
+        folder.mkdir()
+        params = GenerateVideoParams.parse({"FileList": files, "Width": 64})
+        return fetch_inputs(work, params, folder, store=store, settings=settings, cancelled=lambda: False)
+
+    found = fetched("six.mp4", "three.mp4")
+    params = GenerateVideoParams.parse(dict(found.parameters))
+    paths = [Path(file.file_url) for file in params.file_list]
+    assert [path.read_bytes() for path in paths] == [(inputs / name).read_bytes() for name in ("six.mp4", "three.mp4")]
+    assert [file.file_name for file in params.file_list] == ["six.mp4", "three.mp4"]
+    assert params.size == (64, 64)
+    assert found.public(f"{paths[1]}: is damaged") == "FileList.2.FileUrl: is damaged"
+    with pytest.raises(FileDownload, match=r"^FileList\.3\.FileUrl: .*/none\.mp4.*404"):
+        fetched("six.mp4", "three.mp4", "none.mp4")
 
 
 def test_publishing_twice_leaves_one_object(tmp_path: Path) -> None:
     store = open_store(Settings(data=tmp_path))
-    spec = ActionSpec("TestThing", Everything, "", "")
+    spec = ActionSpec("TestThing", Thing, "", "")
     work = Work("ID", "me", "TestThing", {}, "http://h", "ID", datetime(2026, 3, 20, 12, 59, tzinfo=UTC), 1)
     folder = tmp_path / "work"
     folder.mkdir()
-    output = output_path(spec, Everything.model_construct(**{}), folder)
+    output = output_path(spec, Thing.model_construct(**{}), folder)
     for content in (b"first", b"second"):
         output.unlink(missing_ok=True)
         output.write_bytes(content)

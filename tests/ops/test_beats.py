@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.ops.songs import RATE, f_measure, song
+from benchmarks.songs import RATE, f_measure, song
 from vidprod.ops.beats import Beats, beats, beats_of_parts
 
 SONGS = [

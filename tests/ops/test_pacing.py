@@ -104,6 +104,17 @@ def test_a_break_in_the_music_is_cut_too() -> None:
     assert max(lengths) <= 3 * 25 + 1
 
 
+@pytest.mark.parametrize("style", PACES)
+def test_before_the_first_beat_cuts_lead_up_to_it(style: str) -> None:
+    beats = steady(118, 60)
+    late = beats.seconds > 11.3
+    music = Beats(beats.seconds[late], beats.downbeats[late], 118.0, 0.8)
+    early = [cut.at for cut in pacing(style, 25 * 20, Fraction(25), music).cuts if cut.at < 11 * 25]
+    assert early
+    for at in early:
+        assert float((beats.seconds - at / 25).abs().min()) <= 0.021
+
+
 def test_chance_is_not_cut_on() -> None:
     music = steady(77, 40, confidence=0.05)
     assert pacing("fast", 500, Fraction(25), music) == pacing("fast", 500, Fraction(25))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from tests.helpers import decode
@@ -104,6 +105,45 @@ def test_other_actions(
         if called in ("ChangeVideoSize", "AbstractEcommerceVideo"):
             with urllib.request.urlopen(json.loads(data["Result"])["VideoCoverUrl"]) as response:
                 assert response.read(3) == b"\xff\xd8\xff"
+
+
+SHORT: dict[str, Any] = {
+    "Scene": "general",
+    "Style": "fast",
+    "Duration": 0.6,
+    "Width": 64,
+    "Height": 96,
+    "SmartEffect": False,
+}
+MATERIAL = {"three.mp4": "video", "photo.jpg": "image", "tune.wav": "audio"}
+
+
+def material(place: str) -> list[dict[str, str]]:
+    """A list of files that are in a folder, or at a URL. Their names are theirs who sent them."""
+    return [{"FileName": f"素材 {name}", "FileUrl": f"{place}/{name}", "Type": kind} for name, kind in MATERIAL.items()]
+
+
+def check_short(data: dict[str, Any], folder: Path) -> None:
+    """Of `SHORT`: its length, its sound and its cover."""
+    check_result(data, folder, (96, 64), 15)
+    with av.open(str(folder / "result.mp4")) as container:
+        assert len(container.streams.audio) == 1
+    with urllib.request.urlopen(json.loads(data["Result"])["VideoCoverUrl"]) as response:
+        assert response.read(3) == b"\xff\xd8\xff"
+
+
+@pytest.mark.parametrize(
+    "name", ["tea-3.0.22", "core", *slow("tea-4.0.0", "tea-3.0.21", "tea-2.0.1", "tea-1.0.0", "pop", "openapi")]
+)
+def test_a_list_of_files(name: str, server: Server, inputs_url: str, tmp_path: Path) -> None:
+    with Sdk(name, server.host) as sdk:
+        submitted = sdk.call("GenerateVideo", {"FileList": material(inputs_url), **SHORT})
+        check_short(finish(sdk, submitted["RequestId"]), tmp_path)
+        wrong = [{**file, "Type": "text"} for file in material(inputs_url)]
+        with pytest.raises(CallError) as caught:
+            sdk.call("GenerateVideo", {"FileList": wrong})
+        assert caught.value.code == "InvalidParameter"
+        assert "FileList.1.Type" in str(caught.value)
 
 
 @pytest.mark.parametrize("client", [*FAST, *slow(*MORE), *OLD], ids=client_id)
@@ -212,6 +252,13 @@ def test_a_file_is_uploaded_with_the_proxy_as_a_runtime_option(
 ) -> None:
     with Sdk(name, server.host, http_proxy=server.url) as sdk:
         advance(sdk, inputs, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tea-3.0.22", *slow("tea-4.0.0", "tea-3.0.21")])
+def test_several_files_are_uploaded(name: str, server: Server, inputs: Path, tmp_path: Path) -> None:
+    with Sdk(name, server.host, upload_endpoint=server.host) as sdk:
+        submitted = sdk.call("GenerateVideo", {"FileList": material(str(inputs)), **SHORT}, files=True)
+        check_short(finish(sdk, submitted["RequestId"]), tmp_path)
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------

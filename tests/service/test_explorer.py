@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import hmac
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
 from tests.service.models import ACTIONS as SAMPLES
 from tests.service.models import Scalars
 from vidprod.actions import ACTIONS
+from vidprod.actions.generate_video import GenerateVideoParams
 from vidprod.actions.spec import ActionSpec, Params
 from vidprod.service import explorer
 from vidprod.service.request import SignedRequest
@@ -54,6 +57,19 @@ def test_choices_and_lists_of_objects() -> None:
     files = described(SAMPLES["GenerateVideo"])["FileList"]
     assert (files["kind"], files["most"], files["item"]["kind"]) == ("list", 46, "object")
     assert [field["kind"] for field in files["item"]["fields"]] == ["text", "file", "choice"]
+
+
+def test_a_list_of_files_has_a_control_of_its_own() -> None:
+    files = described(GenerateVideoParams)["FileList"]
+    assert (files["kind"], files["required"]) == ("files", True)
+    assert {field["name"]: field["kind"] for field in files["item"]["fields"]} == {
+        "FileName": "text",
+        "FileUrl": "file",
+        "Type": "choice",
+    }
+    assert files["item"]["endings"][".jpg"] == "image"
+    types = next(field["choices"] for field in files["item"]["fields"] if field["name"] == "Type")
+    assert set(files["item"]["endings"].values()) == set(types)
 
 
 def test_every_type_that_can_be_read_from_the_wire_can_be_shown() -> None:
@@ -228,3 +244,59 @@ def test_the_call_as_curl_is_one_that_the_server_takes(tmp_path: Path) -> None:
     caller = verify(request, {"testid": "testsecret"}.get, datetime.now(UTC))
     assert caller.action == "SuperResolveVideo"
     assert caller.parameters["VideoUrl"] == url
+
+
+def shown_as_code(values: list[dict[str, Any]]) -> dict[str, str]:
+    """The call of GenerateVideo with these files as code, by the name of its tab. A value is FileName, FileUrl and Type."""
+    spec = ActionSpec("GenerateVideo", GenerateVideoParams, "", "nowhere")
+    field = explorer.describe(spec)["fields"][0]
+    by_name = {inner["name"]: inner for inner in field["item"]["fields"]}
+    members = [{name: {"field": by_name[name], "value": value} for name, value in each.items()} for each in values]
+    files = [
+        {"path": f"FileList.{n}.FileUrl", "file": {"name": each["FileUrl"]["file"]}}
+        for n, each in enumerate(values, 1)
+        if "file" in each["FileUrl"]
+    ]
+    call = {
+        "action": {"name": spec.name, "snake": spec.snake_name, "kebab": spec.kebab_name},
+        "endpoint": "http://127.0.0.1:8080",
+        "keyId": "testid",
+        "files": files,
+        "parameters": {},
+        "tree": {"FileList": {"field": field, "value": members}},
+    }
+    program = f"import {{ snippets }} from {json.dumps((STATIC / 'snippets.js').as_uri())};"
+    program += "console.log(JSON.stringify(snippets(JSON.parse(process.argv[1]))));"
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", program, json.dumps(call)], capture_output=True, text=True, check=True
+    )
+    return {each["name"]: each["text"] for each in json.loads(done.stdout)}
+
+
+@needs_node
+def test_a_list_of_files_as_code() -> None:
+    url = "https://h/%E7%89%87%.png?x=it's"
+    values = [
+        {"FileName": "my clip.mp4", "FileUrl": {"file": "my clip.mp4"}, "Type": "video"},
+        {"FileName": "other", "FileUrl": {"url": url}, "Type": "image"},
+    ]
+    code = shown_as_code(values)
+    words = shlex.split(code["Command line"], comments=True)
+    assert words[:3] == ["vidprod", "generate-video", "my clip.mp4"]
+    assert json.loads(words[3]) == {"FileName": "other", "FileUrl": url, "Type": "image"}
+    calls = {node.func.attr: node for node in ast.walk(ast.parse(code["Python"])) if is_method(node)}
+    given = ast.literal_eval(calls["generate_video"].keywords[0].value)
+    assert given == ["my clip.mp4", {"file_name": "other", "file_url": url, "type": "image"}]
+    calls = {node.func.attr: node for node in ast.walk(ast.parse(code["Cloud SDK"])) if is_method(node)}
+    members = calls["GenerateVideoAdvanceRequest"].keywords[0].value
+    assert isinstance(members, ast.List)
+    assert [ast.unparse(member) for member in members.elts] == [
+        "models.GenerateVideoAdvanceRequestFileList(file_name='my clip.mp4', "
+        "file_url_object=open('my clip.mp4', 'rb'), type='video')",
+        f"models.GenerateVideoAdvanceRequestFileList(file_name='other', file_url_object=BytesIO(urlopen({url!r}).read()), "
+        "type='image')",
+    ]
+
+
+def is_method(node: ast.AST) -> TypeGuard[Any]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)

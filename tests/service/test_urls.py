@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.service.models import URL, EraseVideoLogo, GenerateVideo, Scalars
+from vidprod.actions.files import file_fields
 from vidprod.actions.spec import Params, VideoUrl
 from vidprod.errors import FileURL
 from vidprod.service.values import read
@@ -72,4 +73,4 @@ def test_a_file_url_is_marked_in_the_alias() -> None:
     class Sample(Params):
         video_url: VideoUrl
 
-    assert list(Sample.file_fields()) == ["video_url"]
+    assert list(file_fields(Sample)) == ["video_url"]

@@ -20,6 +20,7 @@ from vidprod.actions import (
     change_video_size,
     erase_video_logo,
     erase_video_subtitles,
+    generate_video,
     super_resolve_video,
 )
 from vidprod.actions.spec import ActionSpec
@@ -33,6 +34,7 @@ _BUILT_IN: tuple[ActionSpec[Any], ...] = (
     change_video_size.SPEC,
     abstract_ecommerce_video.SPEC,
     abstract_film_video.SPEC,
+    generate_video.SPEC,
 )
 
 

@@ -32,6 +32,6 @@ SPEC = ActionSpec(
     params=AbstractEcommerceVideoParams,
     summary="Cuts a product video down to its best seconds.",
     steps_module="vidprod.actions.steps.abstract_ecommerce_video",
-    storyboard=True,
+    storyboard="vidprod.ops.storyboard",
     cover=True,
 )

@@ -21,5 +21,5 @@ SPEC = ActionSpec(
     params=AbstractFilmVideoParams,
     summary="Sums up a film in a given number of seconds.",
     steps_module="vidprod.actions.steps.abstract_film_video",
-    storyboard=True,
+    storyboard="vidprod.ops.storyboard",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vidprod.actions import ACTIONS
+from vidprod.actions.files import files_of
 from vidprod.actions.spec import ActionSpec
 from vidprod.errors import InvalidParameter
 
@@ -19,9 +20,9 @@ def find(action: str) -> ActionSpec[Any]:
 
 
 def default_output(spec: ActionSpec[Any], params: Any) -> Path:
-    """A name in the current folder that is still free."""
-    first = next(iter(params.file_fields()), None)
-    stem = Path(str(getattr(params, first)).split("?")[0]).stem if first else "video"
+    """A name in the current folder that is still free, after the first file."""
+    first = next(iter(files_of(params).values()), "video")
+    stem = Path(first.split("?")[0]).stem
     base, number = f"{stem}-{spec.kebab_name}", 1
     while True:
         path = Path(base + ("" if number == 1 else f"-{number}") + spec.suffix_of(params))

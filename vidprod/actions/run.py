@@ -16,10 +16,12 @@ from typing import Any, cast
 
 import torch
 
+from vidprod.actions.files import files_of, placed
 from vidprod.actions.spec import ActionSpec, Debugging, Params
 from vidprod.control import Control
 from vidprod.errors import FileDownload, InternalError, InvalidParameter
 from vidprod.media.probe import VideoInfo
+from vidprod.memory import keep_freed
 from vidprod.models.device import resolve_device
 from vidprod.settings import Settings, settings
 
@@ -65,6 +67,7 @@ class Context:
         found = resolve_device(device or settings().device)
         if found.type == "cuda":  # all pictures of a video have one size: worth tuning for
             torch.backends.cudnn.benchmark = True
+        keep_freed()
         return cls(device=found, **rest)
 
 
@@ -149,8 +152,9 @@ def run(
     if not os.access(output.parent, os.W_OK | os.X_OK):  # told now, not after an hour of analysis
         reason = "is not writable" if output.parent.is_dir() else "is not a folder"
         raise InternalError(f"cannot write {output}: {output.parent.absolute()} {reason}")
-    for name in params.file_fields():
-        _check_readable(getattr(params, name))
+    for place, path in files_of(params).items():
+        with placed(place):
+            _check_readable(path)
     steps = spec.steps
     started = time.monotonic()
     value = steps.analyse(params, context) if plan is None else steps.load_plan(plan)

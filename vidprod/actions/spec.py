@@ -7,13 +7,14 @@ parameter. Nothing here imports torch, so that a process which only talks about 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_pascal
 from pydantic_core import ErrorDetails
 
@@ -27,7 +28,14 @@ class FileUrl:
     """Marks a parameter as a file: an http(s) URL on the wire, a path or a URL everywhere else."""
 
 
-VideoUrl = Annotated[str, FileUrl(), Field(description="the video: a path, or an http(s) URL")]
+def _as_text(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+Location = Annotated[str, StringConstraints(min_length=1), BeforeValidator(_as_text), FileUrl()]
+"""Where a file is. In Python it may be a `Path` too."""
+
+VideoUrl = Annotated[Location, Field(description="the video: a path, or an http(s) URL")]
 
 
 class Params(BaseModel):
@@ -42,13 +50,6 @@ class Params(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise documented(error.errors(include_url=False)[0]) from None
-
-    @classmethod
-    def file_fields(cls) -> Iterator[str]:
-        """Names of the fields that hold files."""
-        for name, info in cls.model_fields.items():
-            if any(isinstance(mark, FileUrl) for mark in info.metadata):
-                yield name
 
 
 ParamsT = TypeVar("ParamsT", bound=Params)
@@ -74,6 +75,13 @@ class Debugging(Protocol):
         """Writes a video with the analysis drawn on it."""
 
 
+class Storyboards(Protocol):
+    """What the module holds that draws an action's plans."""
+
+    def board(self, plan: Mapping[str, Any], paths: Sequence[Path], video: Path, output: Path) -> None:
+        """Draws a plan, of these input files and with this result, as a .png."""
+
+
 @dataclass(frozen=True)
 class ActionSpec(Generic[ParamsT]):
     """One action.
@@ -89,7 +97,7 @@ class ActionSpec(Generic[ParamsT]):
         lut_params: the parameters that a user need not give when a look-up table of their own takes the place of the analysis;
             None where none can.
         cover: whether it makes a cover picture too.
-        storyboard: whether its plan is a summary, of which a picture can be drawn.
+        storyboard: where a picture of its plan is drawn (`Storyboards`), of actions that choose what is seen; None for others.
         debug: file name endings under which its steps can show what the analysis saw, by `debug(params, plan, output, context)`.
     """
 
@@ -103,12 +111,17 @@ class ActionSpec(Generic[ParamsT]):
     lut_params: Mapping[str, Any] | None = None
     cover: bool = False
     debug: tuple[str, ...] = ()
-    storyboard: bool = False
+    storyboard: str | None = None
 
     @property
     def steps(self) -> Steps:
         """The action's analyse, load_plan and render."""
         return cast(Steps, import_module(self.steps_module))
+
+    @property
+    def storyboards(self) -> Storyboards | None:
+        """Draws its plans."""
+        return None if self.storyboard is None else cast(Storyboards, import_module(self.storyboard))
 
     def suffix_of(self, params: ParamsT) -> str:
         """The file name ending of the result for these parameters."""
@@ -153,9 +166,9 @@ def documented(
         error: one of pydantic's.
         name: of the parameter, where the place that pydantic tells is not what the user wrote.
     """
-    name = ".".join(str(part) for part in error["loc"]) if name is None else name
+    name = _place(error["loc"]) if name is None else name
     kind = error["type"]
-    if kind == "missing":
+    if kind == "missing" or (kind == "string_too_short" and not error["input"]):
         return MissingParameter(f"{name} is required")
     if kind == "extra_forbidden":
         return InvalidParameter(f"{name} is not a parameter of this action")
@@ -166,3 +179,11 @@ def documented(
     if kind.endswith(("_parsing", "_type")) or kind == "int_from_float":
         return InvalidParameterFormat(message)
     return InvalidParameter(message)
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """A parameter as it was spelled; inside of lists as the cloud does, `FileList.2.FileUrl`, whose members count from 1."""
+    if len(loc) == 1:
+        return str(loc[0])
+    parts = (str(part + 1) if isinstance(part, int) else part for part in loc)
+    return ".".join(to_pascal(part) if part.islower() else part for part in parts)

@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -18,8 +19,9 @@ from rich.console import Console
 
 from vidprod import api
 from vidprod.actions import ACTIONS
-from vidprod.actions.spec import ActionSpec, Params
-from vidprod.errors import InvalidParameter, InvalidParameterFormat, shown
+from vidprod.actions.files import file_fields, file_member, files_of
+from vidprod.actions.spec import ActionSpec
+from vidprod.cli import members, plans
 from vidprod.progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -37,31 +39,43 @@ def add_to(app: App) -> None:
 def _command(spec: ActionSpec[Any], *, cloud_names: bool) -> Callable[..., None]:
     """A function whose signature is the command's: cyclopts reads parameters, types and help from it."""
     fields = spec.parameters(cloud_names=cloud_names)
-    files = set(spec.params.file_fields())
+    files = set(file_fields(spec.params))
 
     def command(*positional: Any, **named: Any) -> None:
         arguments = {**dict(zip(positional_names, positional, strict=False)), **named}
+        if several:
+            arguments[several] = positional or None
         own = {p.name: arguments.pop(p.name, p.default) for p in own_options}
-        for name, members in lists.items():
+        for name, read in readers.items():
             if arguments.get(name) is not None:
-                arguments[name] = [_member(text, members, f"--{_singular(name)}") for text in arguments[name]]
+                arguments[name] = [member for text in arguments[name] for member in read(text)]
         _run(spec, {name: value for name, value in arguments.items() if value is not None}, **own)
 
     parameters: list[inspect.Parameter] = []
-    lists: dict[str, list[str]] = {}  # by parameter, the names of its members' fields
+    readers: dict[str, Callable[[str], list[Any]]] = {}  # by parameter, how members of lists are written
+    several = ""  # the parameter that takes all positional arguments
     for parameter, name in zip(fields, spec.params.model_fields, strict=True):
-        positional = name in files and not cloud_names
-        names = ("IN",) if positional else (f"--{parameter.name.replace('_', '-')}",)
-        wanted, text = get_args(parameter.annotation)[0], _help(spec.params.model_fields[name])
-        if members := _fields_of_members(spec.params.model_fields[name]):
-            lists[parameter.name] = members
-            names = (f"--{_singular(parameter.name)}",)
-            wanted, text = tuple[str, ...] | None, f"{','.join(members).upper()}: {text}; may be given several times"
+        kind: Any = inspect.Parameter.KEYWORD_ONLY
+        names: tuple[str, ...] = (f"--{parameter.name.replace('_', '-')}",)
+        info = spec.params.model_fields[name]
+        wanted, text = get_args(parameter.annotation)[0], _help(info)
+        if file_member(info):
+            readers[parameter.name] = members.files
+            wanted, text = tuple[str, ...], f"{text}. {members.FILES}"
+            if not cloud_names:
+                wanted, names, kind, several = str, ("FILE",), inspect.Parameter.VAR_POSITIONAL, parameter.name
+        elif name in files and not cloud_names:
+            names, kind = ("IN",), inspect.Parameter.POSITIONAL_ONLY
+        elif inner := members.fields_of(info):
+            names = (f"--{members.singular(parameter.name)}",)
+            readers[parameter.name] = partial(members.one, fields=inner, option=names[0])
+            wanted, text = tuple[str, ...] | None, f"{','.join(inner).upper()}: {text}; may be given several times"
             parameter = parameter.replace(default=None)
         if spec.lut_params and name in spec.lut_params:
             wanted, parameter = wanted | None, parameter.replace(default=None)  # whether it is missed, the action tells
-        annotation = _annotated(wanted, names, text, negative=() if members else None)
-        kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
+        negative = () if parameter.name in readers else None
+        must = True if kind is inspect.Parameter.VAR_POSITIONAL else None
+        annotation = _annotated(wanted, names, text, negative=negative, required=must)
         parameters.append(parameter.replace(annotation=annotation, kind=kind))
     own_options = _own_options(spec)
     parameters = sorted([*parameters, *own_options], key=lambda p: p.kind)
@@ -77,7 +91,7 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
     """The options that every action has."""
     table: list[tuple[str, Any, Any, str]] = [
         ("output", Path, inspect.Parameter.empty, "the file to make"),
-        ("plan", Path | None, None, "write the plan here, as JSON"),
+        ("plan", Path | None, None, f"write the plan here, {plans.forms(spec)}"),
         ("from_plan", Path | None, None, "render this plan instead of making one"),
         ("report", Path | None, None, "write what was measured here, as JSON"),
         ("device", str | None, None, "auto, cpu, cuda or cuda:N"),
@@ -109,30 +123,16 @@ def _own_options(spec: ActionSpec[Any]) -> list[inspect.Parameter]:
     return found
 
 
-def _annotated(kind: Any, names: tuple[str, ...], text: str, *, negative: tuple[str, ...] | None = None) -> Any:
+def _annotated(
+    kind: Any,
+    names: tuple[str, ...],
+    text: str,
+    *,
+    negative: tuple[str, ...] | None = None,
+    required: bool | None = None,
+) -> Any:
     """What cyclopts reads: the type, the option's names and its help."""
-    return Annotated[kind, Parameter(name=names, help=text, negative=negative)]
-
-
-def _fields_of_members(info: FieldInfo) -> list[str]:
-    """Of a list of objects: their fields, in order."""
-    arguments = get_args(info.annotation)
-    is_list = bool(arguments) and isinstance(arguments[0], type) and issubclass(arguments[0], Params)
-    return list(arguments[0].model_fields) if is_list else []
-
-
-def _singular(name: str) -> str:
-    return name.removesuffix("es" if name.endswith("xes") else "s").replace("_", "-")
-
-
-def _member(text: str, fields: list[str], option: str) -> dict[str, str]:
-    """One object of a list, as it is written on the command line: its fields' values with commas between them."""
-    values = text.split(",")
-    if len(values) != len(fields):
-        raise InvalidParameterFormat(
-            f"{option} is {shown(text)}, must be {','.join(fields).upper()}: {len(fields)} numbers"
-        )
-    return dict(zip(fields, values, strict=True))
+    return Annotated[kind, Parameter(name=names, help=text, negative=negative, required=required)]
 
 
 def _help(info: FieldInfo) -> str:
@@ -160,8 +160,8 @@ def _run(
     debug: Path | None = None,
     storyboard: Path | None = None,
 ) -> None:
-    if plan is not None and plan.suffix.lower() == ".srt" and spec.name != "EraseVideoSubtitles":
-        raise InvalidParameter(f"--plan {plan.name}: only erase-video-subtitles has times to write as .srt")
+    if plan is not None:
+        plans.check(plan, spec)
     console = Console(stderr=True)
     with interruptible() as interrupted, ProgressDisplay(console, quiet=quiet) as display:
         result = api.run(
@@ -179,24 +179,12 @@ def _run(
             cancelled=interrupted,
         )
     if plan is not None:
-        plan.write_text(_written(result.plan, plan), encoding="utf-8")
+        files = tuple(files_of(spec.params.parse(params)).values()) if lut is None else ()
+        plan.write_text(plans.written(result.plan, plan, files), encoding="utf-8")
     if report is not None:
         report.write_text(json.dumps(_measured(result), indent=1) + "\n", encoding="utf-8")
     if not quiet:
         _report(console, result)
-
-
-def _written(plan: dict[str, Any], path: Path) -> str:
-    """A plan as its file's suffix demands."""
-    if path.suffix.lower() != ".srt":
-        return json.dumps(plan, indent=1) + "\n"
-    from vidprod.ops.text_srt import srt  # slow to import
-
-    entries = []
-    for number, event in enumerate(plan.get("events", ()), start=1):
-        lines = [f"[subtitle {number}: x {b['x']} y {b['y']} w {b['w']} h {b['h']}]" for b in event["boxes"]]
-        entries.append((event["start"], event["end"], lines))
-    return srt(entries)
 
 
 def _measured(result: Result) -> dict[str, Any]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
-from vidprod.actions.spec import ActionSpec, FileUrl, Params
+from vidprod.actions.files import with_files
+from vidprod.actions.spec import ActionSpec, Params
 from vidprod.errors import FileDownload, InternalError
 from vidprod.jobs.ledger import Work
 from vidprod.settings import Settings
@@ -27,7 +26,7 @@ _PATH = re.compile(r"(?<![\w:/.\-])/(?:[^\s/:'\"]+/)+([^\s/:'\"]*)")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Parameters with local paths, and which parameter each path belongs to (`FileList.2.FileUrl`)."""
+    """Parameters as JSON with local paths, and which parameter each path belongs to (`FileList.2.FileUrl`)."""
 
     parameters: Mapping[str, Any]
     names: Mapping[str, str]
@@ -35,7 +34,11 @@ class Inputs:
     def public(self, message: str) -> str:
         """A message without local paths: files are called as their parameters are."""
         for path, name in self.names.items():
-            message = message.replace(path, name)
+            folder, _, file = path.rpartition("/")
+            message = re.sub(rf"(?<![\w.-])({re.escape(folder)}/)?{re.escape(file)}(?![\w-])", name, message)
+            member, dot, _ = name.rpartition(".")
+            if dot:  # "FileList.2: FileList.2.FileUrl is empty"
+                message = message.replace(f"{member}: {name}", name)
         return without_paths(message)
 
 
@@ -83,52 +86,8 @@ def fetch_inputs(
         names[str(path)] = name
         return str(path)
 
-    return Inputs(replace_files(params, bring), names)
-
-
-def replace_files(params: BaseModel, replace: Callable[[str, str], str]) -> dict[str, Any]:
-    """Parameters as JSON under the cloud's names, without those left out, with another value for every file.
-
-    Args:
-        params: files are the texts marked with `FileUrl`, in lists and in parameters of parameters too.
-        replace: gets the place, `FileList.2.FileUrl`, and the value; returns the new value.
-    """
-    dumped = params.model_dump(mode="json", by_alias=True, exclude_none=True)
-    _walk(params, dumped, "", replace)
-    return dumped
-
-
-def _walk(params: BaseModel, dumped: dict[str, Any], prefix: str, replace: Callable[[str, str], str]) -> None:
-    for name, info in type(params).model_fields.items():
-        key = info.alias or name
-        if key not in dumped:
-            continue
-        marked = _marked(info.metadata) or any(map(_marked, _annotated(info.annotation)))
-        dumped[key] = _replaced(getattr(params, name), dumped[key], prefix + key, marked, replace)
-
-
-def _replaced(value: Any, dumped: Any, place: str, marked: bool, replace: Callable[[str, str], str]) -> Any:
-    if isinstance(value, BaseModel):
-        _walk(value, dumped, f"{place}.", replace)
-    elif isinstance(value, list | tuple):
-        pairs = enumerate(zip(value, dumped, strict=True), start=1)
-        return [_replaced(item, plain, f"{place}.{number}", marked, replace) for number, (item, plain) in pairs]
-    elif isinstance(value, str) and marked:
-        return replace(place, value)
-    return dumped
-
-
-def _marked(metadata: Any) -> bool:
-    return any(isinstance(mark, FileUrl) for mark in metadata)
-
-
-def _annotated(annotation: Any) -> Iterator[tuple[Any, ...]]:
-    """What is said in every `Annotated` inside an annotation: `list[VideoUrl]`, `VideoUrl | None`."""
-    if get_origin(annotation) is Annotated:
-        yield annotation.__metadata__
-        annotation = annotation.__origin__
-    for part in get_args(annotation):
-        yield from _annotated(part)
+    local = with_files(params, bring)
+    return Inputs(local.model_dump(mode="json", by_alias=True, exclude_none=True), names)
 
 
 def output_path(spec: ActionSpec[Any], params: Params, folder: Path) -> Path:

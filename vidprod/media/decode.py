@@ -18,7 +18,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from vidprod.errors import FileDecode, FileDownload
 from vidprod.media._opening import open_input, packets
 from vidprod.media.probe import Limits, VideoInfo
-from vidprod.media.timing import PtsRepair
+from vidprod.media.timing import BROADCAST, PtsRepair
 
 # Codecs of which each packet gives exactly one picture, so that packets can be counted instead of pictures.
 _ONE_PACKET_ONE_PICTURE = {"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "av1", "vp9"}
@@ -41,6 +41,8 @@ _BOXES = {
 }
 # Below this many pictures, decoding from the beginning is cheaper than looking for a place to start.
 _NEAR = 50
+# Seconds before a time at which a key picture is looked for: first a little, since containers count in decoding times, then more.
+_APPROACHES = (Fraction(1, 4), Fraction(15))
 
 
 @dataclass
@@ -155,6 +157,7 @@ class Decoder:
         # One key picture further back than needed: pictures after an open one in time may refer to before it.
         at = bisect.bisect_right(keys, first) - 2
         if start > _NEAR and at > 0:
+            self._begin()
             self._container.seek(keys[at], stream=self._stream)
             self._partial = True
         origin = self.info.start_pts
@@ -167,6 +170,43 @@ class Decoder:
             if frame.pts + origin >= first:
                 yield number, frame
                 number += 1
+
+    def since(self, second: Fraction) -> Iterator[av.VideoFrame]:
+        """Pictures in order, from one at or before a time on: the nearest key picture where the file tells of one, else the first.
+
+        Times are as in `pictures`, but joints between recordings before the first picture are not known of.
+        """
+        if self.info.container not in BROADCAST:  # whose times may begin anew at any moment
+            for approach in _APPROACHES:
+                wanted = second - approach
+                if wanted <= 0:
+                    break
+                try:
+                    self._begin()
+                    self._container.seek(round((wanted + self.info.start) / self.info.time_base), stream=self._stream)
+                except av.FFmpegError:
+                    self._reopen()
+                    continue
+                self._partial = True
+                pictures = self._finished(self._decoded())
+                first = next(pictures, None)
+                if first is not None and first.pts is not None and first.pts * self.info.time_base <= second:
+                    yield first
+                    yield from pictures
+                    return
+                self._reopen()
+        yield from self._finished(self._decoded())
+
+    def _begin(self) -> None:
+        """Shows the decoder the first packet: only that one tells the version of x264, whose early 4:4:4 needs a workaround."""
+        if self.info.codec == "h264" and "444" in self.info.pix_fmt:
+            with contextlib.suppress(av.FFmpegError):
+                self._stream.decode(next(packets(self._container, self._stream), None))
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container, self._stream = self._open()
+        self._partial = False
 
     def _packet_times(self) -> tuple[list[int], list[int]] | None:
         """(times of all pictures, times of key pictures), both sorted; None where packets do not tell."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, Literal, Self
 
 import av
@@ -106,6 +108,16 @@ class VideoReader:
         for _, frame in self._pictures(hardware=False):
             yield frame
 
+    def since(self, second: Fraction, *, hardware: bool = False) -> Iterator[av.VideoFrame]:
+        """Pictures as from `native`, from one at or before a time on; those before it are decoded from a key picture on only.
+
+        Args:
+            second: as the times of the pictures.
+            hardware: whether the device's own decoder may be used; its pictures are for `ToDevice`.
+        """
+        with self._decoder(hardware=hardware) as decoder:
+            yield from decoder.since(second)
+
     def qp_of(self, frame: av.VideoFrame) -> float | None:
         """Mean quantiser of a picture from `native`, 0..51 on H.264's scale; None unless `qp=True` and the codec tells."""
         return mean_qp(frame, self.info.codec) if self._qp else None
@@ -123,6 +135,11 @@ class VideoReader:
         self.close()
 
     def _pictures(self, *, hardware: bool) -> Iterator[tuple[int, av.VideoFrame]]:
+        with self._decoder(hardware=hardware) as decoder:
+            yield from decoder.pictures(*self._range)
+
+    @contextlib.contextmanager
+    def _decoder(self, *, hardware: bool) -> Iterator[Decoder]:
         self.stats = ReadStats()
         accelerator = decoder_for(self.info, self._device) if hardware and not self._qp else None
         decoder = Decoder(
@@ -135,7 +152,7 @@ class VideoReader:
         )
         self._open.add(decoder)
         try:
-            yield from decoder.pictures(*self._range)
+            yield decoder
         finally:
             self._open.discard(decoder)
             decoder.close()

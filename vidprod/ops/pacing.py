@@ -152,12 +152,14 @@ def _places(pace: Pace, pictures: int, rate: Fraction, beats: Beats | None, star
         # The grid's first bar begins with the video.
     filled: list[tuple[float, bool, float, float]] = []
     for left, right in pairwise([0.0, *(one[0] for one in found), end]):
-        if right - left > 1.6 * off:
-            number = 1
-            while left + number * off < right - 0.4 * off:
-                strong = not usable and number % BAR == 0
-                filled.append((left + number * off, strong, off, free + (0.0 if strong else weak)))
-                number += 1
+        # Before the first beat the grid leads up to it: music that begins softly has the same beat.
+        back = left == 0 and right < end
+        number = 1
+        while right - left > 1.6 * off and number * off < right - left - 0.4 * off:
+            strong = not usable and number % BAR == 0
+            when = right - number * off if back else left + number * off
+            filled.append((when, strong, off, free + (0.0 if strong else weak)))
+            number += 1
     places: dict[int, _Place] = {}
     for when, strong, gap, price in sorted([*found, *filled], key=lambda one: -one[3]):
         at = round(Fraction(when) * rate)

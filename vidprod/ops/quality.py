@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from vidprod.media.previews import Preview
+from vidprod.ops.letterbox import BLACK
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +39,9 @@ class Quality:
         sample_seconds: (T,).
         sharpness: (T,) mean energy of the finest details against that of coarser ones: independent of contrast.
         colourfulness: (T,) Hasler and Suesstrunk, SPIE 2003: 0 is grey, 60 quite colourful.
+        colour: (N, 3) mean red, green and blue, 0..255; empty where nobody measured it.
+        lit: (h,) and (w,): the most of each row and column of the samples, 0..1, that was not black in any of them; empty where
+            nobody measured it.
     """
 
     seconds: NDArray[np.float64]
@@ -48,6 +52,8 @@ class Quality:
     sample_seconds: NDArray[np.float64]
     sharpness: Floats
     colourfulness: Floats
+    colour: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    lit: tuple[NDArray[np.float64], NDArray[np.float64]] = field(default_factory=lambda: (np.zeros(0), np.zeros(0)))
 
     def empty(self) -> NDArray[np.bool_]:
         """(N,) whether a picture shows nothing: black, or all of one colour."""
@@ -80,12 +86,14 @@ class QualityAnalysis:
         self._seconds: list[float] = []
         self._light: list[Floats] = []
         self._contrast: list[Floats] = []
+        self._means: list[Floats] = []
         self._change: list[Floats] = []
         self._moves: list[Floats] = []
         self._last: torch.Tensor | None = None
         self._samples: list[float] = []
         self._sharpness: list[float] = []
         self._colour: list[float] = []
+        self._lit: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def update(self, preview: Preview) -> None:
         """Takes the next pictures."""
@@ -93,6 +101,7 @@ class QualityAnalysis:
         luma = 0.299 * data[:, 0] + 0.587 * data[:, 1] + 0.114 * data[:, 2]  # (N, h, w)
         self._light.append(luma.mean((1, 2)).numpy())
         self._contrast.append(luma.std((1, 2)).numpy())
+        self._means.append(data.mean((2, 3)).numpy())
         before = torch.cat([luma[:1] if self._last is None else self._last, luma[:-1]])
         self._change.append((luma - before).abs().mean((1, 2)).numpy())
         self._moves.append(_moves(torch.cat([before[:1], luma]).numpy()))
@@ -101,8 +110,11 @@ class QualityAnalysis:
         for sample in preview.samples:
             picture = sample.data[0].permute(1, 2, 0).contiguous().numpy()
             self._samples.append(float(sample.seconds[0]))
-            self._sharpness.append(_sharpness(picture))
-            self._colour.append(_colourfulness(picture))
+            self._sharpness.append(sharpness(picture))
+            self._colour.append(colourfulness(picture))
+            rows, columns = lit(picture)
+            most = self._lit or (rows, columns)
+            self._lit = np.maximum(most[0], rows), np.maximum(most[1], columns)
 
     def finish(self) -> Quality:
         """What was found; called once, after the last picture."""
@@ -119,6 +131,8 @@ class QualityAnalysis:
             np.array(self._samples),
             np.array(self._sharpness, np.float32),
             np.array(self._colour, np.float32),
+            np.concatenate(self._means) if self._means else np.zeros((0, 3), np.float32),
+            self._lit or (np.zeros(0), np.zeros(0)),
         )
 
 
@@ -155,7 +169,13 @@ def _medians(values: Floats, size: int) -> Floats:
     return found
 
 
-def _sharpness(picture: NDArray[np.uint8]) -> float:
+def lit(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of (H, W, 3): the part of every row (H,) and column (W,), 0..1, that is not black."""
+    bright = picture.max(2) > BLACK
+    return bright.mean(1), bright.mean(0)
+
+
+def sharpness(picture: NDArray[np.uint8]) -> float:
     """Of (H, W, 3): energy between one and two pixels against that between two and eight, in the sharpest eighth of the tiles.
 
     Only the sharpest, as a shallow focus is no blur.
@@ -172,7 +192,8 @@ def _sharpness(picture: NDArray[np.uint8]) -> float:
     return float(np.sort(ratio)[-max(len(ratio) // 8, 1) :].mean())
 
 
-def _colourfulness(picture: NDArray[np.uint8]) -> float:
+def colourfulness(picture: NDArray[np.uint8]) -> float:
+    """Of (H, W, 3): Hasler and Suesstrunk, SPIE 2003."""
     red, green, blue = (picture[..., i].astype(np.float32) for i in range(3))
     one, two = red - green, (red + green) / 2 - blue
     spread = float(np.hypot(one.std(), two.std()))

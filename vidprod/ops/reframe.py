@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vidprod.media.frames import Frames
@@ -102,7 +103,8 @@ class Reframe:
         layout = Layout.of(w * width * self._pixel / (h * height), plan.width, plan.height, plan.fill.type)
         box = x * width, y * height, w * width, h * height
         enlarged = layout.width > w * width and layout.height > h * height
-        seen = _shifted(pictures, box, layout) if moving and enlarged else _scaled(pictures, box, layout)
+        size = layout.height, layout.width
+        seen = shifted(pictures, np.array([box]), size) if moving and enlarged else _cut(pictures, box, size)
         if (layout.width, layout.height) == (plan.width, plan.height):
             return seen
         out = self._canvas(pictures).expand(len(pictures), -1, -1, -1).clone(memory_format=torch.channels_last)
@@ -151,36 +153,55 @@ def blurred_cover(picture: Tensor, width: int, height: int, pixel: float = 1.0) 
     return torch.from_numpy(levels).permute(2, 0, 1).to(picture.device)
 
 
-def _scaled(pictures: Tensor, box: tuple[float, float, float, float], layout: Layout) -> Tensor:
+def _cut(pictures: Tensor, box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
     """A part of whole source pixels (`box` is left, top, width, height), scaled with antialiasing."""
     height, width = pictures.shape[2:]
     wide, high = max(round(box[2]), 1), max(round(box[3]), 1)  # the same wherever the box is
     left, top = min(max(round(box[0]), 0), width - wide), min(max(round(box[1]), 0), height - high)
-    part = pictures[:, :, top : top + high, left : left + wide]
-    size = layout.height, layout.width
-    if (high, wide) == size:
-        return part
-    if part.dtype == torch.uint8 and part.device.type == "cpu":  # vectorised for bytes
-        return F.interpolate(part, size, mode="bicubic", antialias=True, align_corners=False)
-    scaled = F.interpolate(_floats(part), size, mode="bicubic", antialias=True, align_corners=False)
-    return _levels(scaled, part.dtype)
+    return scaled(pictures[:, :, top : top + high, left : left + wide], size)
 
 
-def _shifted(pictures: Tensor, box: tuple[float, float, float, float], layout: Layout) -> Tensor:
-    """A part at fractions of source pixels (`box` is left, top, width, height), enlarged; (1, 3, H, W)."""
+def scaled(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, 3, H, W) uint8 or uint16 -> (N, 3, *size), bicubic with antialiasing; the same pictures if they have that size."""
+    if pictures.shape[2:] == size:
+        return pictures
+    if pictures.dtype == torch.uint8 and pictures.device.type == "cpu":  # vectorised for bytes
+        return F.interpolate(pictures, size, mode="bicubic", antialias=True, align_corners=False)
+    found = F.interpolate(_floats(pictures), size, mode="bicubic", antialias=True, align_corners=False)
+    return _levels(found, pictures.dtype)
+
+
+def shifted(pictures: Tensor, boxes: NDArray[np.float64], size: tuple[int, int]) -> Tensor:
+    """Parts at fractions of pixels, brought to another size without antialiasing: for those that are enlarged, or nearly so.
+
+    Args:
+        pictures: (N, 3, H, W) uint8 or uint16, or (1, 3, H, W) for a still.
+        boxes: (N, 4) left, top, width, height in pixels, which lie between their middles and may reach out of the picture.
+        size: height and width of the result.
+
+    Returns:
+        (N, 3, *size) of the same dtype and device.
+    """
     height, width = pictures.shape[2:]
-    scale_x, scale_y = box[2] / layout.width, box[3] / layout.height
+    high, wide = size
     if pictures.device.type == "cpu":
-        # pixel centres are at halves
-        matrix = np.array([[scale_x, 0, box[0] + scale_x / 2 - 0.5], [0, scale_y, box[1] + scale_y / 2 - 0.5]])
+        dtype = np.uint8 if pictures.dtype == torch.uint8 else np.uint16
+        out = np.empty((len(boxes), high, wide, 3), dtype)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        array = pictures[0].permute(1, 2, 0).contiguous().numpy()
-        out = cv2.warpAffine(array, matrix, (layout.width, layout.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        return torch.from_numpy(np.asarray(out)).permute(2, 0, 1)[None]
-    x = (box[0] + scale_x * (torch.arange(layout.width, device=pictures.device) + 0.5)) / width * 2 - 1
-    y = (box[1] + scale_y * (torch.arange(layout.height, device=pictures.device) + 0.5)) / height * 2 - 1
-    grid = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), -1)[None].float()
-    moved = F.grid_sample(_floats(pictures).float(), grid, mode="bicubic", padding_mode="border", align_corners=False)
+        for at, (left, top, across, down) in enumerate(boxes):
+            array = pictures[at if len(pictures) > 1 else 0].permute(1, 2, 0).contiguous().numpy()
+            scale_x, scale_y = across / wide, down / high
+            # pixel centres are at halves
+            matrix = np.array([[scale_x, 0, left + scale_x / 2 - 0.5], [0, scale_y, top + scale_y / 2 - 0.5]])
+            cv2.warpAffine(array, matrix, (wide, high), dst=out[at], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return torch.from_numpy(out).permute(0, 3, 1, 2)
+    left, top, across, down = boxes.T[..., None]
+    x = (left + across / wide * (np.arange(wide) + 0.5)) / width * 2 - 1
+    y = (top + down / high * (np.arange(high) + 0.5)) / height * 2 - 1
+    columns, rows = (torch.from_numpy(line.astype(np.float32)).to(pictures.device) for line in (x, y))
+    grid = torch.stack(torch.broadcast_tensors(columns[:, None, :], rows[:, :, None]), -1)
+    floats = _floats(pictures).float().expand(len(boxes), -1, -1, -1)
+    moved = F.grid_sample(floats, grid, mode="bicubic", padding_mode="border", align_corners=False)
     return _levels(moved, pictures.dtype)
 
 

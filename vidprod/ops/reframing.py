@@ -60,16 +60,22 @@ def path(attention: Attention, fit: Fit, tightness: float, shots: ShotPlan | Non
         numbers = shot.first + (seconds - shot.start) * rate
         clear = np.array([not any(a <= n < b for a, b in mixed) for n in numbers], bool)
         if clear.any():
-            here, seconds = here[clear], seconds[clear]
-        if not len(here):
-            points.append(still(fit, visible_part(_nothing(), fit, tightness), shot.start))
-            continue
-        profile = profile_of(attention, here, fit)
-        part = visible_part(profile, fit, tightness)
-        way = camera_path(good_enough(profile, part), part, seconds)
-        times = [shot.start] if way.still else way.seconds
-        points += [_point(fit, t, place, part) for t, place in zip(times, way.places, strict=True)]
+            here = here[clear]
+        points += shot_path(attention, here, fit, tightness, shot.start)
     return tuple(points)
+
+
+def shot_path(
+    attention: Attention, here: NDArray[np.intp], fit: Fit, tightness: float, start: float
+) -> tuple[PathPoint, ...]:
+    """The window of one shot that begins at `start` seconds, by the samples of these numbers; the middle where there are none."""
+    if not len(here):
+        return (still(fit, visible_part(_nothing(), fit, tightness), start),)
+    profile = profile_of(attention, here, fit)
+    part = visible_part(profile, fit, tightness)
+    way = camera_path(good_enough(profile, part), part, attention.seconds[here])
+    times = [start] if way.still else way.seconds
+    return tuple(_point(fit, t, place, part) for t, place in zip(times, way.places, strict=True))
 
 
 def cover_time(attention: Attention) -> float:

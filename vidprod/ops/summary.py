@@ -144,7 +144,7 @@ def scored(
             parts["movement" if name == "calm" and weight < 0 else name] = np.interp(grid, at, weight * deviation)
     score = 1 / (1 + np.exp(-total / 2)) if len(at) else np.zeros(0)
     line = np.interp(grid, at, score) if len(at) else np.zeros(count)
-    bad = _bad(attention, quality, grid)
+    bad = faults(attention, quality, grid)
     return Scored(rate, np.where(bad > 0, LAST_RESORT * line, line), bad, parts)
 
 
@@ -152,8 +152,8 @@ def _first(quality: Quality) -> float:
     return float(quality.seconds[0]) if len(quality.seconds) else 0.0
 
 
-def _bad(attention: Attention, quality: Quality, grid: Floats) -> NDArray[np.int64]:
-    """(N,) what is wrong with the pictures of a grid."""
+def faults(attention: Attention, quality: Quality, grid: Floats) -> NDArray[np.int64]:
+    """(N,) what is wrong with the pictures at some times (N,): numbers in `BAD`."""
     found = np.zeros(len(quality.seconds), np.int64)
     if not len(found):
         return np.full(len(grid), BAD.index("black"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +15,8 @@ SLATS = 8
 
 STROKES = 5
 """Of a brush."""
+
+_SLANT = 0.13  # of its strokes, radians
 
 
 def basic(canvas: Canvas) -> Draw:
@@ -95,26 +99,55 @@ def mask(canvas: Canvas) -> Draw:
 
 
 def brush(canvas: Canvas) -> Draw:
-    """Strokes of a dry brush, to and fro from the top."""
-    rows, columns = canvas.rows(), canvas.columns()
-    short = min(canvas.height, canvas.width)
-    wave = canvas.noise(2.5, 2, octaves=2, salt=1)
-    bristles = canvas.noise(3, 120 * canvas.height / short, octaves=2, salt=2)
-    hair = canvas.noise(1, 60 * canvas.height / short, octaves=2, salt=3)
-    down = (rows + 0.05 * (wave - 0.5)) * STROKES + 0.18 * (bristles - 0.5)
-    stroke = down.floor().clamp(0, STROKES - 1)
-    rightward = stroke.remainder(2) == (1 if canvas.turned() else 0)
-    along = torch.where(rightward, columns, 1 - columns)
-    # The brush is raised a little before its end, where single bristles run out.
-    tip = along * 0.72 + 0.28 * (0.75 * hair + 0.25 * bristles)
-    field = (stroke + tip * 1.35) / (STROKES + 0.35)
-    low, high = field.amin(), field.amax()
-    field = (field - low) / (high - low).clamp_min(1e-6)
+    """Strokes of a broad brush, to and fro and a little slanted, that run dry towards their ends and are gone over once more."""
+    # Bristles are no finer than this on larger pictures.
+    part = min(1080 / min(canvas.height, canvas.width), 1.0)
+    height, width = (max(round(part * size), 1) for size in (canvas.height, canvas.width))
+    field = even(_painted(Canvas(height, width, canvas.seed, canvas.device)))
+    if part < 1:
+        field = F.interpolate(field, (canvas.height, canvas.width), mode="bilinear", align_corners=False)
 
     def draw(a: Tensor, b: Tensor, progress: Tensor) -> Tensor:
-        return torch.lerp(a, b, reveal(field, progress, 0.012))
+        return torch.lerp(a, b, reveal(field, progress, 0.03))
 
     return draw
+
+
+def _painted(canvas: Canvas) -> Tensor:
+    """(1, 1, H, W) in 0..1: when paint comes to each place."""
+    short = min(canvas.height, canvas.width)
+    slant = -_SLANT if canvas.turned() else _SLANT
+    cos, sin = math.cos(slant), math.sin(slant)
+    x = (canvas.columns() - 0.5) * canvas.width / short
+    y = (canvas.rows() - 0.5) * canvas.height / short
+    wide_, high = ((canvas.width * c + canvas.height * s) / short for c, s in ((cos, abs(sin)), (abs(sin), cos)))
+    # 0..1 along the strokes and across them; the corners are where these end.
+    along = (x * cos + y * sin) / wide_ + 0.5
+    across = (y * cos - x * sin) / high + 0.5
+    paper = Canvas(max(round(high * short), 1), max(round(wide_ * short) // 4, 1), canvas.seed, canvas.device)
+    places = torch.stack([along[0, 0], across[0, 0]], -1)[None] * 2 - 1
+
+    def streaks(cells_along: float, cells_across: float, salt: int) -> Tensor:
+        """Noise that is drawn out along the strokes, spread evenly over 0..1."""
+        drawn = even(paper.noise(cells_along, cells_across * high, octaves=2, salt=salt))
+        return F.grid_sample(drawn, places, mode="bilinear", padding_mode="border", align_corners=False)
+
+    sway = streaks(3, 1.5, 1)
+    bristles, fine, tips = streaks(2.5, 60, 2), streaks(4, 200, 3), streaks(1.2, 110, 4)
+    hair = 0.55 * bristles + 0.45 * fine
+    place = across * STROKES + 0.3 * (sway - 0.5)
+    field = torch.full_like(place, torch.inf)
+    for number in range(-1, STROKES + 1):
+        forward = (number % 2 == 0) != canvas.turned()
+        way = along if forward else 1 - along
+        # From the middle of this stroke, 1 where the next ones begin: bristles are sparse out there, and at its end.
+        off = 2 * (place - number - 0.5).abs()
+        sparse = ramp(off, 0.5, 1.5) * 1.2 + 0.6 * way.square()
+        late = ramp(hair - 1.1 + sparse, 0.0, 0.3)
+        when = number + 1.5 * way + 0.3 * tips + 0.15 * bristles
+        field = torch.minimum(field, when + 1.6 * late + 50 * (off > 1.6))
+    low, high_ = field.amin(), field.amax()
+    return (field - low) / (high_ - low).clamp_min(1e-6)
 
 
 def wind(canvas: Canvas) -> Draw:

@@ -96,18 +96,34 @@ class Transition:
         count = len(at)
         shape = (count, 3, *self._size)
         a, b = a.expand(shape), b.expand(shape)
-        out = torch.empty(shape, dtype=torch.uint8, device=a.device)
+        # laid out as what comes in, so that nobody has to turn it round again
+        layout = torch.channels_last if a.stride(1) == 1 else torch.contiguous_format
+        out = torch.empty(shape, dtype=torch.uint8, device=a.device, memory_format=layout)
+        if a.device.type == "cpu":
+            self._each(a, b, at.tolist(), out)
+            return out
         at = at.to(a.device)
-        # On a CPU one picture at a time stays in its cache; on a GPU the memory taken is bounded.
-        chunk = 1 if a.device.type == "cpu" else max(_CHUNK // (self._size[0] * self._size[1]), 1)
+        # The memory taken is bounded.
+        chunk = max(_CHUNK // (self._size[0] * self._size[1]), 1)
         for first in range(0, count, chunk):
             part = slice(first, first + chunk)
             old, new, now = a[part], b[part], at[part]
-            drawn = self._draw(old.to(torch.float32), new.to(torch.float32), now)
-            levels = drawn.round_().clamp_(0, 255).to(torch.uint8)
             edge = now.view(-1, 1, 1, 1)
-            out[part] = torch.where(edge <= 0, old, torch.where(edge >= 1, new, levels))
+            out[part] = torch.where(edge <= 0, old, torch.where(edge >= 1, new, self._levels(old, new, now)))
         return out
+
+    def _each(self, a: Tensor, b: Tensor, progress: Sequence[float], out: Tensor) -> None:
+        """One picture at a time: on a CPU it stays in its cache, and what its ends are is known."""
+        for number, at in enumerate(progress):
+            old, new = a[number : number + 1], b[number : number + 1]
+            if 0 < at < 1:
+                out[number] = self._levels(old, new, torch.tensor([at]))[0]
+            else:
+                out[number] = (new if at >= 1 else old)[0]
+
+    def _levels(self, old: Tensor, new: Tensor, progress: Tensor) -> Tensor:
+        drawn = self._draw(old.to(torch.float32), new.to(torch.float32), progress)
+        return drawn.round_().clamp_(0, 255).to(torch.uint8)
 
     def _check(self, a: Tensor, b: Tensor, progress: Tensor) -> None:
         if progress.dim() != 1:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from vidprod import __version__
+from vidprod.actions.files import FileMember
 from vidprod.actions.spec import ActionSpec, FileUrl
 from vidprod.service.responses import Answer
 from vidprod.settings import Settings
@@ -68,8 +69,9 @@ def describe(spec: ActionSpec[Any]) -> dict[str, Any]:
     """An action, as the page needs it.
 
     `fields` are in the order of declaration. Of each: `name` (the cloud's), `snake`, `kind` (file, integer, number, boolean,
-    choice, text, list, object), `required`, `description`, and where there are any: `default`, `min`, `above`, `max`, `below`,
-    `most` (members of a list), `choices`, `item` (what a list holds), `fields` (of an object).
+    choice, text, list, object, files), `required`, `description`, and where there are any: `default`, `min`, `above`, `max`,
+    `below`, `most` (members of a list), `choices`, `item` (what a list holds), `fields` (of an object), `endings` (of a member of
+    files: the type that file names tell).
     """
     return {
         "name": spec.name,
@@ -114,6 +116,8 @@ def _kind(annotation: Any, marks: tuple[Any, ...]) -> dict[str, Any]:
         if len(options) == 1:
             return {**options[0], **limits}
         return {"kind": "text" if "text" in kinds else "number", **limits}
+    if origin in (list, tuple, Sequence) and isinstance(inner[0], type) and issubclass(inner[0], FileMember):
+        return {"kind": "files", "item": {**_kind(inner[0], ()), "endings": dict(inner[0].ENDINGS)}, **limits}
     if origin in (list, tuple, Sequence):
         return {"kind": "list", "item": _kind(inner[0], ()), **limits}
     if origin is Literal:

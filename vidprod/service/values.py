@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, 
 
 from pydantic import BaseModel, ValidationError
 
+from vidprod.actions.files import placed
 from vidprod.actions.spec import FileUrl, documented
 from vidprod.errors import InvalidParameter, InvalidParameterFormat, MissingParameter, shown
 from vidprod.service.errors import mandatory
@@ -98,7 +99,8 @@ def _string(path: str, text: str) -> str:
 
 
 def _url(path: str, text: str) -> str:
-    return check_url(text)
+    with placed(path):
+        return check_url(text)
 
 
 # --- the flattened names as a tree ------------------------------------------------------------------------------------

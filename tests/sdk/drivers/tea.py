@@ -4,6 +4,7 @@
 Runs in an environment of its own, where nothing of vidprod is installed.
 """
 
+import contextlib
 import importlib
 import json
 import re
@@ -37,13 +38,19 @@ def open_client(
     return client
 
 
-def call(client, action, parameters, file=None):
-    """One call; with `file` the one that uploads it first."""
+def call(client, action, parameters, file=None, files=False):
+    """One call; with `file` the one that uploads it first, with `files` the one that uploads the members of FileList."""
     name = re.sub(r"(?<!^)([A-Z])", r"_\1", action).lower()
     runtime = (
         RuntimeOptions(http_proxy=client.proxy_of_this_driver) if client.proxy_of_this_driver else RuntimeOptions()
     )
-    if file is not None:
+    if files:
+        request = getattr(models, f"{action}AdvanceRequest")().from_map(parameters)
+        with contextlib.ExitStack() as stack:
+            for member in request.file_list:
+                member.file_url_object = stack.enter_context(open(member.file_url_object, "rb"))
+            answer = getattr(client, f"{name}_advance")(request, runtime)
+    elif file is not None:
         request = getattr(models, f"{action}AdvanceRequest")().from_map(parameters)
         with open(file, "rb") as request.video_url_object:
             answer = getattr(client, f"{name}_advance")(request, runtime)

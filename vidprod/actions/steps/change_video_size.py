@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import torch
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from vidprod.errors import FileContent
 from vidprod.media.frames import Frames
 from vidprod.media.picture import write_jpeg
 from vidprod.media.previews import previews
-from vidprod.media.probe import VideoInfo, probe
+from vidprod.media.probe import VideoInfo, probe, seconds_of
 from vidprod.media.reader import VideoReader
 from vidprod.media.samples import samples
 from vidprod.media.writer import VideoWriter
@@ -41,7 +40,7 @@ def analyse(params: ChangeVideoSizeParams, context: Context) -> ReframePlan:
     """Finds what matters, if it is asked for, and lays the window's path."""
     info = probe(Path(params.video_url))
     fit = Fit.of(_aspect(info), params.width / params.height)
-    known = _seconds(info)
+    known = seconds_of(info)
     length = min(known, float(LONGEST))
     fill = Fill(params.fill_type, params.r, params.g, params.b, round(length / 2, 3))
     end = float(LONGEST) if known > LONGEST else None
@@ -123,18 +122,6 @@ def _attention(path: str, info: VideoInfo, context: Context, *, maps: bool = Fal
         stream = previews(reader, every=every, until=LONGEST)
         analysis = AttentionAnalysis(context.device, maps=maps)
         return run_analysis(stream, analysis, control=context.control, total=info.frame_count)
-
-
-def _seconds(info: VideoInfo) -> float:
-    """Seconds of the video; where the file does not tell, those of its packets."""
-    if info.duration is not None:
-        return info.duration
-    latest = 0.0
-    with av.open(str(info.path)) as container:
-        for packet in container.demux(container.streams[info.stream]):
-            if packet.pts is not None and packet.time_base is not None:
-                latest = max(latest, float(packet.pts * packet.time_base - info.start))
-    return latest
 
 
 def _until(batches: Iterator[Frames], end: Fraction) -> Iterator[Frames]:

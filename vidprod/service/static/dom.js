@@ -46,3 +46,16 @@ export function size(bytes) {
   }
   return `${bytes.toFixed(1)} GB`;
 }
+
+/** The name of the file at a URL. */
+export function nameOf(url) {
+  const name = url.split(/[?#]/)[0].split("/").pop();
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+/** ".mp4" of "My Clip.MP4" */
+export const ending = (name) => `.${name.split(".").pop().toLowerCase()}`;

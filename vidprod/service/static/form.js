@@ -4,6 +4,7 @@
 // `out.problems`, and gives the value for code examples; undefined where none is given.
 
 import { h, newId, size } from "./dom.js";
+import { fileList } from "./files.js";
 
 /** @returns {{element: Element, read: () => {parameters, files, problems, tree}}} */
 export function makeForm(fields, changed) {
@@ -35,7 +36,7 @@ function fieldsOf(fields, changed) {
 }
 
 const make = (field, changed) =>
-  ({ file, list, object, boolean, choice, integer: number, number, text })[field.kind](field, changed);
+  ({ file, files: fileList, list, object, boolean, choice, integer: number, number, text })[field.kind](field, changed);
 
 // --- what all have ---
 

@@ -44,10 +44,10 @@ export class Jobs {
     this.#show(card);
     const own = { ...parameters };
     try {
-      for (const { path, file } of files) {
+      if (files.length === 1) card.before(files[0].file);
+      for (const [done, { path, file }] of files.entries()) {
         card.say("UPLOADING");
-        card.before(file);
-        own[path] = await this.api.upload(file, (share) => card.progress(share), card.stopped.signal);
+        own[path] = await this.api.upload(file, (share) => card.progress((done + share) / files.length), card.stopped.signal);
       }
       card.say("SUBMITTING");
       const { members } = await this.api.call(action, own);

@@ -1,5 +1,6 @@
 // The call of the form as code to copy. Secrets are never part of it.
 
+import { ending, nameOf } from "./dom.js";
 import { canonical } from "./sign.js";
 import { VERSION } from "./api.js";
 
@@ -20,7 +21,7 @@ export function snippets(call) {
     { name: "Cloud SDK", text: sdk(call) },
     { name: "curl", text: curl(call) },
   ];
-  if (!Object.values(call.tree).some(({ value }) => Array.isArray(value) || isObject(value))) {
+  if (!Object.values(call.tree).some(({ field, value }) => field.kind !== "files" && (Array.isArray(value) || isObject(value)))) {
     found.push({ name: "Command line", text: commandLine(call) });
   }
   return found;
@@ -29,7 +30,11 @@ export function snippets(call) {
 // --- vidprod.Client ---
 
 function client({ action, tree, endpoint, keyId }) {
-  const lines = Object.values(tree).map(({ field, value }) => `    ${field.snake}=${python(value, (f) => quoted(f.file ?? f.url))},`);
+  const file = (each) => quoted(each.file ?? each.url);
+  const lines = Object.values(tree).map(({ field, value }) => {
+    const short = field.kind === "files" ? value.map((each) => (follows(each, field.item.endings) ? each.FileUrl.value : each)) : value;
+    return `    ${field.snake}=${python(short, file)},`;
+  });
   return [
     "import os",
     "",
@@ -49,7 +54,10 @@ function client({ action, tree, endpoint, keyId }) {
 
 function python(value, file, wrap = (members) => `{${members.map(([name, text]) => `${quoted(name)}: ${text}`).join(", ")}}`, path = "") {
   if (isFile(value)) return file(value);
-  if (Array.isArray(value)) return `[${value.map((each) => python(each, file, wrap, path)).join(", ")}]`;
+  if (Array.isArray(value)) {
+    const members = value.map((each) => python(each, file, wrap, path));
+    return members.length === 1 ? `[${members[0]}]` : `[\n${members.map((each) => `        ${each},\n`).join("")}    ]`;
+  }
   if (isObject(value)) {
     const members = Object.values(value).map(({ field, value: inner }) => [field.snake, python(inner, file, wrap, path + field.name)]);
     return wrap(members, path);
@@ -64,7 +72,9 @@ function sdk({ action, tree, endpoint, keyId, files }) {
   const [scheme, host] = endpoint.split("://");
   const upload = files.length > 0;
   const request = `${action.name}${upload ? "Advance" : ""}Request`;
-  const file = (each) => (each.file ? `open(${quoted(each.file)}, "rb")` : quoted(each.url));
+  // Where one file is uploaded, all are: such a request has no place for URLs.
+  const remote = (url) => (upload ? `BytesIO(urlopen(${quoted(url)}).read())` : quoted(url));
+  const file = (each) => (each.file ? `open(${quoted(each.file)}, "rb")` : remote(each.url));
   const lines = Object.values(tree).map(({ field, value }) => {
     const wrap = (members, path) => `models.${request}${path}(${members.map(([name, text]) => `${name}${fileSuffix(text)}=${text}`).join(", ")})`;
     const text = python(value, file, wrap, pascal(field.name));
@@ -74,6 +84,7 @@ function sdk({ action, tree, endpoint, keyId, files }) {
     "# pip install alibabacloud-videoenhan20200320==3.0.22",
     "import os",
     "import time",
+    ...(lines.some((line) => line.includes("BytesIO(")) ? ["from io import BytesIO", "from urllib.request import urlopen"] : []),
     "",
     "from alibabacloud_tea_openapi.models import Config",
     ...(upload ? ["from alibabacloud_tea_util.models import RuntimeOptions"] : []),
@@ -102,13 +113,13 @@ function sdk({ action, tree, endpoint, keyId, files }) {
   ].join("\n");
 }
 
-const fileSuffix = (text) => (text.startsWith("open(") ? "_object" : "");
+const fileSuffix = (text) => (/^(open|BytesIO)\(/.test(text) ? "_object" : "");
 
 // --- curl, signed by openssl ---
 
 function curl({ action, parameters, files, endpoint, keyId }) {
   const own = { ...parameters };
-  for (const { path } of files) own[path] = "https://example.com/video.mp4";
+  for (const { path, file } of files) own[path] = `https://example.com/${encodeURIComponent(file.name)}`;
   // Names are known here and sorted here; the shell fills in what changes. These values need no encoding, but for the colons.
   const filled = {
     ...own,
@@ -142,8 +153,21 @@ function commandLine({ action, tree }) {
   const options = [];
   for (const { field, value } of Object.values(tree)) {
     if (isFile(value)) words.push(shell(value.file ?? value.url));
+    else if (field.kind === "files") words.push(...value.map((member) => shell(argument(member, field.item.endings))));
     else if (typeof value === "boolean") options.push(`--${value ? "" : "no-"}${field.snake.replaceAll("_", "-")}`);
     else options.push(`--${field.snake.replaceAll("_", "-")} ${shell(value)}`);
   }
   return `# on this computer, without a server\n${[...words, "-o result.mp4", ...options].join(" ")}`;
+}
+
+/** Whether the name and type of a file are those that its location tells. */
+function follows({ FileName, FileUrl, Type }, endings) {
+  const name = FileUrl.value.file ?? nameOf(FileUrl.value.url);
+  return name === FileName.value && endings[ending(name)] === Type.value;
+}
+
+/** A file as an argument: its location where that is enough, or all there is to say, as JSON. */
+function argument(member, endings) {
+  const place = member.FileUrl.value.file ?? member.FileUrl.value.url;
+  return follows(member, endings) ? place : JSON.stringify({ FileName: member.FileName.value, FileUrl: place, Type: member.Type.value });
 }
