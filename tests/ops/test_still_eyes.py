@@ -14,6 +14,9 @@ from torch import Tensor
 from vidprod.ops.harmonise import STUDIO
 from vidprod.ops.shot_size import shot_size
 from vidprod.ops.still_eyes import Background, Sight, StillEyes, presence
+from vidprod.ops.still_framing import framing
+from vidprod.ops.still_view import view_of
+from vidprod.ops.subjects import Subject
 from vidprod.ops.takes import takes_of_still
 
 
@@ -115,6 +118,21 @@ def test_a_row_of_bottles_on_a_banner_is_one_product(media: Path, eyes: StillEye
             for point in take.path(0.0, 3.0, aspect, motion=motion):
                 assert point.x < 0.325
                 assert point.x + point.w > 0.685
+
+
+def person(left: float, top: float, right: float, bottom: float) -> Subject:
+    return Subject(left, top, right, bottom, 0.9, "person", 0.8, 0)
+
+
+def test_between_shoulders_a_head_from_behind_is_narrower_than_the_person() -> None:
+    mass = np.ones((28, 48))
+    bust, whole = (
+        view_of(1200, 1600, mass, (one,), None, ()) for one in (person(0, 0.06, 0.95, 1), person(0.4, 0.1, 0.6, 0.9))
+    )
+    assert bust.subject == pytest.approx((0.1425, 0.06, 0.8075, 0.342))
+    assert whole.subject == pytest.approx((0.4, 0.1, 0.6, 0.34))
+    window, _ = framing(bust, 9 / 16)
+    assert (window.w, window.h) == (pytest.approx(0.75), 1)  # no bars
 
 
 @pytest.mark.needs_media

@@ -15,6 +15,9 @@ from vidprod.ops.subjects import Subject, group_of
 HEAD_PART = 0.3
 """Of a person's height: the head, where its face is not seen."""
 
+HEAD_ACROSS = 0.7
+"""Of the width of someone seen from the shoulders up, who is cut off by the lower border: the head."""
+
 CHEST_PART = 0.25
 """Of a photograph's height: the neck and chest, or the shoes, of someone whose head is beyond its border."""
 
@@ -79,7 +82,7 @@ def view_of(
         keep.append(Keep(one.box, WEIGHTS["body"] * trust(one)))
         # a head that the photograph cuts off is not there
         if one.top > FREE and not any(_above(face, one) for face in faces):
-            unseen = (one.left, one.top, one.right, one.top + HEAD_PART * (one.bottom - one.top))
+            unseen = _head_from_behind(one)
             keep.append(Keep(unseen, WEIGHTS["head"] * (0.5 + 0.5 * trust(one))))
         elif one.top <= FREE:
             # a garment without a head: of one from the neck on the upper part tells more, of trousers the shoes do
@@ -157,6 +160,12 @@ def _head(face: Subject) -> Box:
         min(face.right + 0.15 * wide, 1.0),
         min(face.bottom + 0.1 * high, 1.0),
     )
+
+
+def _head_from_behind(person: Subject) -> Box:
+    """The upper part of a person; shoulders that go down to the border are wider than the head, which is between them."""
+    side = (1 - HEAD_ACROSS) / 2 * (person.right - person.left) if person.bottom > 1 - FREE else 0.0
+    return person.left + side, person.top, person.right - side, person.top + HEAD_PART * (person.bottom - person.top)
 
 
 def _above(face: Subject, person: Subject) -> bool:

@@ -89,6 +89,11 @@ def storyboard(
     saved(sheet, y + EDGE // 2, output)
 
 
+def board(plan: SummaryPlan | Mapping[str, Any], paths: Sequence[Path], video: Path, output: Path) -> None:
+    """`storyboard` as actions call it (`ActionSpec.storyboard`); a summary is drawn from its one input file, not from the result."""
+    storyboard(paths[0], plan, output)
+
+
 def _of(cards: Sequence[Card], total: int) -> str:
     return f"  ({len(cards)} of {total})" if total > len(cards) else ""
 
