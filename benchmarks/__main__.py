@@ -24,12 +24,15 @@ NAMES = (
     "erase-logos",
     "shots",
     "summary-selection",
+    "shorts",
+    "shorts-beats",
+    "shorts-transitions",
     "reframe",
     "lut",
     "color",
     "service",
 )
-PAGES = ("benchmarks", "models", "erase", "shots", "color", "color-grading", "reframing", "summaries")
+PAGES = ("benchmarks", "models", "erase", "shots", "color", "color-grading", "reframing", "summaries", "shorts")
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES))
 
 

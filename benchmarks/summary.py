@@ -116,6 +116,32 @@ def _selection(result: dict[str, Any]) -> Iterator[Row]:
     yield "summaries, share of planted filler", "uniform sampling", f"{ours:.0%} against {even:.0%}"
 
 
+def _shorts(result: dict[str, Any]) -> Iterator[Row]:
+    if not result["peers"]:
+        return
+    for row in result["rows"]:
+        programs = row["programs"]
+        if len(programs) > 1:
+            ours, *theirs = programs.values()
+            speeds = [
+                f"{min(found):.1f}x to {max(found):.1f}x"
+                for key in ("cpu", "cpu_alone")
+                if (found := [one[key] / ours[key] for one in theirs])
+            ]
+            yield (
+                f"short rendered, CPU time: {row['short']}",
+                f"MoviePy {result['peers']['moviepy']}, tuned and as documented",
+                f"{speeds[0]} with encoding, {speeds[1]} without; above 1 is faster",
+            )
+
+
+def _beats(result: dict[str, Any]) -> Iterator[Row]:
+    rows = [row for row in result["rows"] if row["songs"] == "not seen"]
+    ours, *theirs = rows
+    for other in theirs:
+        yield "beats of songs not seen, F at 70 ms", other["tracker"], f"{ours['f']:.2f} against {other['f']:.2f}"
+
+
 def _service(result: dict[str, Any]) -> Iterator[Row]:
     for row in result["rows"]:
         yield (
@@ -154,6 +180,8 @@ _PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "reframe": _reframe,
     "lut": _lut,
     "summary-selection": _selection,
+    "shorts": _shorts,
+    "shorts-beats": _beats,
     "service": _service,
 }
 

@@ -90,7 +90,7 @@ def storyboard(
 
 
 def board(plan: SummaryPlan | Mapping[str, Any], paths: Sequence[Path], video: Path, output: Path) -> None:
-    """`storyboard` as actions call it (`ActionSpec.storyboard`); a summary is drawn from its one input file, not from the result."""
+    """`storyboard` as actions call it (`ActionSpec.storyboard`); a summary is drawn from its input, not from the result."""
     storyboard(paths[0], plan, output)
 
 
