@@ -139,6 +139,20 @@ def test_a_picture_of_the_plan_gets_all_files_and_the_result(files: Path, tmp_pa
     assert json.loads(board.read_text()) == drawn
 
 
+def test_raw_material_is_not_overwritten(files: Path, tmp_path: Path) -> None:
+    """The cover goes beside the output: with `two.jpg` in the list, `two.mp4` would replace that photograph by it."""
+    (files / "two.jpg").write_text("two.jpg", encoding="utf-8")
+    material = {"file_list": [files / "one.mp4", files / "two.jpg"]}
+    with pytest.raises(InvalidParameter, match=r"^cover '.*two\.jpg' would overwrite an input file"):
+        vidprod.run("GenerateVideo", material, output=files / "two.mp4")
+    with pytest.raises(InvalidParameter, match=r"^output '.*one\.mp4' would overwrite an input file"):
+        vidprod.run("GenerateVideo", material, output=files / ".." / files.name / "one.mp4")
+    with pytest.raises(InvalidParameter, match=r"^cover '.*\.mp4' is also output"):
+        vidprod.run("GenerateVideo", material, output=tmp_path / "out.mp4", cover=tmp_path / "out.mp4")
+    assert (files / "one.mp4").read_text() == "one.mp4"
+    assert (files / "two.jpg").read_text() == "two.jpg"
+
+
 def test_one_bad_file_among_good_ones(files: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     material = [files / "one.mp4", files / "none.png"]

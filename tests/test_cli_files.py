@@ -75,6 +75,13 @@ def test_a_name_that_looks_like_json_is_a_name(folder: Path) -> None:
         (["one.mp4", "--duration", "0"], "InvalidParameter: duration is 0"),
         (["one.mp4", "--plan", "a.srt"], "InvalidParameter: --plan a.srt: only erase-video-subtitles has times"),
         (["one.mp4", "--storyboard", "a.jpg"], "InvalidParameter: storyboard 'a.jpg' must end in .png"),
+        (
+            ["one.mp4", "two.png", "--cover", "two.png"],
+            "InvalidParameter: cover 'two.png' would overwrite an input file",
+        ),
+        (["one.mp4", "--plan", "out.mp4"], "InvalidParameter: --plan 'out.mp4' is also --output; name another"),
+        (["one.mp4", "--plan", "none/plan.json"], "InternalServerError: cannot write none/plan.json: "),
+        (["one.mp4", "--cover", "none/c.jpg"], "InternalServerError: cannot write none/c.jpg: "),
     ],
 )
 def test_what_is_wrong_is_one_line(

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidprod.actions import ACTIONS
-from vidprod.actions.files import with_files
+from vidprod.actions.files import files_of, with_files
 from vidprod.actions.naming import default_output, find
+from vidprod.actions.results import check_apart
 from vidprod.actions.spec import ActionSpec
 from vidprod.control import Control, Progress
 from vidprod.errors import InvalidParameter
-from vidprod.storage.fetch import fetched
+from vidprod.storage.fetch import fetched, is_url
 
 if TYPE_CHECKING:
     from vidprod.actions.run import Result
@@ -88,6 +89,15 @@ def run(
     picture = None if cover is None else Path(cover)
     context = Context.make(device, model=model, cover=picture, control=Control(progress, stop))
     target = Path(output) if output is not None else default_output(spec, checked)
+    others = {
+        "cover": context.cover_beside(target) if spec.cover else None,
+        "debug": None if debug is None else Path(debug),
+        "storyboard": None if storyboard is None else Path(storyboard),
+    }
+    read = [file for file in files_of(checked).values() if not is_url(file)]
+    check_apart({"output": target, **others})
+    # A video may be replaced by what is made of it, if one says so; raw material of several files may not.
+    check_apart(others if len(read) == 1 else {"output": target, **others}, read)
     with ExitStack() as stack:
         paths: list[Path] = []
 

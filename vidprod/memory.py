@@ -8,7 +8,10 @@ import functools
 KEPT, LARGEST = 128 << 20, 64 << 20
 """Bytes: how much of what was freed is kept for the next picture, and from what size on a piece never is."""
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+ARENAS = 2
+"""Separate heaps: by default each thread gets its own, and what one has freed no other can use."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
 @functools.cache
@@ -24,3 +27,4 @@ def keep_freed() -> None:
         return
     mallopt(_TRIM_THRESHOLD, KEPT)
     mallopt(_MMAP_THRESHOLD, LARGEST)
+    mallopt(_ARENA_MAX, ARENAS)

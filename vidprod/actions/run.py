@@ -7,7 +7,6 @@ and no HTTP: local files in, local files out.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -17,9 +16,10 @@ from typing import Any, cast
 import torch
 
 from vidprod.actions.files import files_of, placed
+from vidprod.actions.results import check_writable
 from vidprod.actions.spec import ActionSpec, Debugging, Params
 from vidprod.control import Control
-from vidprod.errors import FileDownload, InternalError, InvalidParameter
+from vidprod.errors import FileDownload, InvalidParameter
 from vidprod.media.probe import VideoInfo
 from vidprod.memory import keep_freed
 from vidprod.models.device import resolve_device
@@ -149,9 +149,9 @@ def run(
         raise InvalidParameter(f"output {output.name!r} must end in {' or '.join(endings)}")
     if debug is not None and debug.suffix.lower() not in spec.debug:
         raise InvalidParameter(f"debug {debug.name!r} must end in {' or '.join(spec.debug)}")
-    if not os.access(output.parent, os.W_OK | os.X_OK):  # told now, not after an hour of analysis
-        reason = "is not writable" if output.parent.is_dir() else "is not a folder"
-        raise InternalError(f"cannot write {output}: {output.parent.absolute()} {reason}")
+    check_writable(output)
+    if spec.cover:
+        check_writable(context.cover_beside(output))
     for place, path in files_of(params).items():
         with placed(place):
             _check_readable(path)

@@ -20,6 +20,7 @@ from rich.console import Console
 from vidprod import api
 from vidprod.actions import ACTIONS
 from vidprod.actions.files import file_fields, file_member, files_of
+from vidprod.actions.results import check_apart, check_writable
 from vidprod.actions.spec import ActionSpec
 from vidprod.cli import members, plans
 from vidprod.progress import ProgressDisplay
@@ -162,6 +163,11 @@ def _run(
 ) -> None:
     if plan is not None:
         plans.check(plan, spec)
+    named = {"--output": output, "--cover": cover, "--debug": debug, "--storyboard": storyboard}
+    check_apart({**named, "--plan": plan, "--report": report})
+    for path in (plan, report):
+        if path is not None:
+            check_writable(path)
     console = Console(stderr=True)
     with interruptible() as interrupted, ProgressDisplay(console, quiet=quiet) as display:
         result = api.run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -23,12 +25,29 @@ def write_jpeg(path: Path, picture: Tensor) -> None:
     _write(path, picture, ".jpg")
 
 
+@contextmanager
+def pending_jpeg(path: Path, picture: Tensor) -> Iterator[PendingFile]:
+    """As `write_jpeg`, but the file appears when it is committed: only if what it belongs to is complete too.
+
+    Raises:
+        InternalError: it cannot be written.
+    """
+    with _pending(path, picture, ".jpg") as pending:
+        yield pending
+
+
 def write_png(path: Path, picture: Tensor) -> None:
     """As `write_jpeg`, without loss."""
     _write(path, picture, ".png")
 
 
 def _write(path: Path, picture: Tensor, kind: str) -> None:
+    with _pending(path, picture, kind) as pending:
+        pending.commit()
+
+
+@contextmanager
+def _pending(path: Path, picture: Tensor, kind: str) -> Iterator[PendingFile]:
     import cv2  # slow to import
 
     data = picture.cpu()
@@ -43,6 +62,6 @@ def _write(path: Path, picture: Tensor, kind: str) -> None:
     try:
         with pending.reported():
             pending.temporary.write_bytes(encoded.tobytes())
-        pending.commit()
+        yield pending
     finally:
         pending.discard()

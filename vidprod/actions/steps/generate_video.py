@@ -13,7 +13,7 @@ from vidprod.actions.generate_video import GenerateVideoParams
 from vidprod.actions.run import Context, Rendered
 from vidprod.errors import FileCategory, FileContent, InvalidParameter
 from vidprod.media.kinds import kind_of
-from vidprod.media.picture import write_jpeg
+from vidprod.media.picture import pending_jpeg
 from vidprod.media.probe import VideoInfo, probe, seconds_of
 from vidprod.media.writer import VideoWriter
 from vidprod.ops.compose import Composition
@@ -105,7 +105,8 @@ def render(params: GenerateVideoParams, plan: Timeline, output: Path, context: C
             frames = run_render(iter(composition), [], writer, control=context.control, total=plan.pictures)
             if composition.cover is None:
                 raise InvalidParameter(f"cover is {plan.cover}, must lie before the end")
-            write_jpeg(cover, composition.cover)
+            picture = stack.enter_context(pending_jpeg(cover, composition.cover))
+        picture.commit()
         notes = (*_left_out(members), *writer.notes())
     return Rendered(frames, notes, cover)
 
