@@ -203,6 +203,17 @@ def test_short_stretches_are_framed_by_what_is_seen_around_them(length: float) -
     assert point.x + point.w / 2 == pytest.approx(0.3, abs=0.1)
 
 
+def test_a_head_is_not_left_for_what_is_beside_it() -> None:
+    """A portrait video in a wide frame, of somebody who holds what viewers look at, too far from the face for both."""
+    face = Subject(0.4, 0.2, 0.65, 0.36, 0.99, "face", 0.9, 0)
+    person = Subject(0.0, 0.15, 0.95, 0.97, 0.8, "person", 0.75, 1)
+    (one,) = takes_of_video(3, *video(6, at=0.5, subjects=(face, person)), None, 9 / 16)
+    for point in one.path(1.0, 3.0, 16 / 9):
+        assert point.h == pytest.approx((9 / 16) / (16 / 9), abs=1e-4)
+        assert point.y <= 0.2 - 0.3 * 0.16
+        assert point.y + point.h >= 0.36
+
+
 def test_a_face_that_has_no_room_leaves_bars() -> None:
     face = Subject(0.1, 0.2, 0.9, 0.8, 0.99, "face", 0.9, 0)
     (one,) = takes(6, subjects=(face,))
