@@ -69,6 +69,18 @@ def test_a_studio_background_may_have_any_colour_but_something_stands_before_it(
     assert not Background.of(np.full((60, 80, 3), 255, np.uint8)).plain  # with nothing before it
 
 
+def test_a_shadow_by_itself_is_no_part_of_a_product() -> None:
+    picture = product(level=200).permute(1, 2, 0).numpy().copy()
+    height, width = picture.shape[:2]
+    alone = Background.of(picture).box()
+    shadow = np.linspace(0.6, 0.9, height // 12)[:, None, None]
+    place = slice(height * 10 // 12, height * 10 // 12 + len(shadow)), slice(width // 3, width * 2 // 3)
+    picture[place] = (picture[place] * shadow).astype(np.uint8)
+    assert Background.of(picture).box() == alone
+    picture[place] = (40, 160, 60)  # another product
+    assert Background.of(picture).box() != alone
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3000), (700, 3)])
 def test_any_picture_can_be_looked_at(eyes: StillEyes, size: tuple[int, int]) -> None:
     (take,) = takes_of_still(0, torch.full((3, *size), 255, dtype=torch.uint8), eyes)

@@ -36,6 +36,9 @@ LEAST_SCORE = 0.5
 CALM = -1.2
 """Of a photograph, as of a video that moves a little: see `vidprod.ops.summary.features`."""
 
+# Of a background's levels: how far a shadow's are from being the same colour, and how dark it is at most; and its part that is so.
+_SAME_HUE, _DARKEST, _SHADE = 0.08, 0.25, 0.9
+
 PLAIN, ALIKE = 0.8, 16
 """Part of a picture's border that is of one colour where it is a studio background, and levels that are one colour."""
 
@@ -158,6 +161,24 @@ def _once(found: Sequence[Subject]) -> tuple[Subject, ...]:
     return tuple(sorted(kept, key=lambda one: (-one.weight, -area_of(one.box))))
 
 
+def _without_shadows(
+    apart: NDArray[np.uint8], pixels: NDArray[np.uint8], colour: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """What stands out (H, W), without those parts by themselves that are nothing but the background, darker."""
+    count, labels = cv2.connectedComponents(apart)
+    found = np.asarray(labels) > 0
+    if count <= 2:  # what is around, and one thing
+        return found
+    share = pixels / np.maximum(colour, 1.0)
+    darker = share.mean(2)
+    shade = (np.abs(share - darker[..., None]).max(2) < _SAME_HUE) & (darker > _DARKEST) & (darker < 1)
+    shaded = np.bincount(np.asarray(labels).ravel(), shade.ravel(), count) / np.bincount(
+        np.asarray(labels).ravel(), minlength=count
+    )
+    things = [number for number in range(1, count) if shaded[number] < _SHADE]
+    return np.isin(labels, things) if things else found
+
+
 @dataclass(frozen=True, eq=False)
 class Background:
     """What a photograph was taken before.
@@ -184,7 +205,7 @@ class Background:
         part = float((np.abs(border - colour).max(1) <= ALIKE).mean())
         apart = np.abs(pixels.astype(np.int16) - colour.astype(np.int16)).max(2) > STANDS_OUT
         clean = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        return cls(part, colour.astype(np.float64), np.asarray(clean, bool))
+        return cls(part, colour.astype(np.float64), _without_shadows(np.asarray(clean, np.uint8), pixels, colour))
 
     @property
     def plain(self) -> bool:
