@@ -27,13 +27,10 @@ from vidprod.errors import (
     FileDownload,
     FileResolution,
     FileType,
-    InternalError,
     InvalidFile,
     InvalidParameter,
     VidprodError,
 )
-from vidprod.media.pending import PendingFile
-from vidprod.media.writer import VideoWriter
 
 SMALL = {"width": 96, "height": 64, "style": "fast", "device": "cpu"}
 TEMPO = 120
@@ -135,25 +132,6 @@ def test_one_photograph(material: Material, tmp_path: Path) -> None:
     make([material.photos[0]], tmp_path / "still.mp4", duration=1, smart_effect=False)
     still = decode(tmp_path / "still.mp4")
     assert np.abs(still[3].astype(int) - still[-1]).mean() < 1.5
-
-
-def test_no_cover_without_its_video(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk may get full when nothing but the end of the video is to be written."""
-
-    def full(self: PendingFile) -> None:
-        raise InternalError("No space left on device")
-
-    close = VideoWriter.close
-
-    def closing(self: VideoWriter) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(PendingFile, "commit", full)
-            close(self)
-
-    monkeypatch.setattr(VideoWriter, "close", closing)
-    with pytest.raises(InternalError, match="No space left"):
-        make(material.photos[:1], tmp_path / "out.mp4", duration=0.2)
-    assert not list(tmp_path.iterdir())
 
 
 def test_mute(material: Material, tmp_path: Path) -> None:

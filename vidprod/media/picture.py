@@ -16,18 +16,9 @@ QUALITY = 92
 """Of JPEG, 1..100."""
 
 
-def write_jpeg(path: Path, picture: Tensor) -> None:
-    """Writes (3, H, W) uint8 or uint16 RGB; the file appears whole or not at all.
-
-    Raises:
-        InternalError: it cannot be written.
-    """
-    _write(path, picture, ".jpg")
-
-
 @contextmanager
 def pending_jpeg(path: Path, picture: Tensor) -> Iterator[PendingFile]:
-    """As `write_jpeg`, but the file appears when it is committed: only if what it belongs to is complete too.
+    """(3, H, W) uint8 or uint16 RGB as a file that appears, whole, when it is committed: once what it belongs to is complete.
 
     Raises:
         InternalError: it cannot be written.
@@ -37,12 +28,12 @@ def pending_jpeg(path: Path, picture: Tensor) -> Iterator[PendingFile]:
 
 
 def write_png(path: Path, picture: Tensor) -> None:
-    """As `write_jpeg`, without loss."""
-    _write(path, picture, ".png")
+    """Writes (3, H, W) uint8 or uint16 RGB without loss; the file appears whole or not at all.
 
-
-def _write(path: Path, picture: Tensor, kind: str) -> None:
-    with _pending(path, picture, kind) as pending:
+    Raises:
+        InternalError: it cannot be written.
+    """
+    with _pending(path, picture, ".png") as pending:
         pending.commit()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from vidprod.actions.change_video_size import ChangeVideoSizeParams
 from vidprod.actions.run import Context, Rendered
 from vidprod.errors import FileContent
 from vidprod.media.frames import Frames
-from vidprod.media.picture import write_jpeg
+from vidprod.media.picture import pending_jpeg
 from vidprod.media.previews import previews
 from vidprod.media.probe import VideoInfo, probe, seconds_of
 from vidprod.media.reader import VideoReader
@@ -85,22 +86,24 @@ def render(params: ChangeVideoSizeParams, plan: ReframePlan, output: Path, conte
         audio_stop=end,
         device=context.device,
     )
-    with writer, VideoReader(params.video_url, info=info, device=context.device, batch=context.batch) as reader:
-        op = Reframe(
-            plan,
-            sample_aspect_ratio=info.sample_aspect_ratio,
-            background=_background(plan, info, params.video_url).to(context.device)
-            if plan.fill.type == "image"
-            else None,
-            cover=plan.cover,
-        )
-        batches = iter(reader) if end is None else _until(iter(reader), end)
-        frames = run_render(batches, [op], writer, control=context.control, total=info.frame_count)
-        if op.covered is None:
-            raise FileContent("the video has no picture")
-        cover = context.cover_beside(output)
-        write_jpeg(cover, op.covered)
-        notes = (*reader.stats.notes(), *writer.notes())
+    cover = context.cover_beside(output)
+    with ExitStack() as covers:
+        with writer, VideoReader(params.video_url, info=info, device=context.device, batch=context.batch) as reader:
+            op = Reframe(
+                plan,
+                sample_aspect_ratio=info.sample_aspect_ratio,
+                background=_background(plan, info, params.video_url).to(context.device)
+                if plan.fill.type == "image"
+                else None,
+                cover=plan.cover,
+            )
+            batches = iter(reader) if end is None else _until(iter(reader), end)
+            frames = run_render(batches, [op], writer, control=context.control, total=info.frame_count)
+            if op.covered is None:
+                raise FileContent("the video has no picture")
+            picture = covers.enter_context(pending_jpeg(cover, op.covered))
+            notes = (*reader.stats.notes(), *writer.notes())
+        picture.commit()  # only now that its video is complete
     return Rendered(frames, notes if end is None else (*notes, f"cut off after {plan.end:g} seconds"), cover)
 
 

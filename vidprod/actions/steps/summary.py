@@ -14,7 +14,7 @@ from vidprod.actions.run import Context, Rendered
 from vidprod.errors import FileContent, InvalidParameter
 from vidprod.media.cut import Cut, whole
 from vidprod.media.loudness import loudness
-from vidprod.media.picture import write_jpeg
+from vidprod.media.picture import pending_jpeg
 from vidprod.media.previews import Preview, previews
 from vidprod.media.probe import VideoInfo
 from vidprod.media.reader import VideoReader
@@ -121,9 +121,11 @@ def render_summary(info: VideoInfo, plan: SummaryPlan, output: Path, context: Co
         writer = VideoWriter(output, time_base=1 / rate, frame_rate=rate, sound=sound, **options)
         with writer:
             frames = assemble(reader, stretches, rate, writer, cut=cut, control=context.control, show=show)
-            picture = whole(pictures[0], info.rotation, writer.tags) if cover else None
+            picture = None
+            if cover:
+                picture = stack.enter_context(pending_jpeg(beside, whole(pictures[0], info.rotation, writer.tags)))
         if picture is not None:
-            write_jpeg(beside, picture)
+            picture.commit()  # only now that its video is complete
         notes = (*reader.stats.notes(), *writer.notes())
     return Rendered(frames, notes, beside if cover else None)
 
