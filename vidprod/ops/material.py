@@ -23,6 +23,7 @@ from vidprod.ops.beats import NONE, Beats, beats_of_parts
 from vidprod.ops.quality import Quality, QualityAnalysis
 from vidprod.ops.takes import StillEyes, Take, takes_of_still, takes_of_video
 from vidprod.ops.timeline import Kind
+from vidprod.ops.titles import Title, TitleAnalysis
 
 STILL_SIDE = 1024
 """Longer side in pixels at which photographs are looked at."""
@@ -122,6 +123,7 @@ class MaterialAnalysis:
         self._current: int | None = None  # number of the video that is looked at
         self._attention: AttentionAnalysis | None = None
         self._quality: QualityAnalysis | None = None
+        self._titles: TitleAnalysis | None = None
         self._takes: list[Take] = []
         self._backgrounds: dict[int, tuple[int, int, int]] = {}
 
@@ -135,11 +137,13 @@ class MaterialAnalysis:
             if glance.background is not None:
                 self._backgrounds[glance.source] = glance.background
             return
-        if self._attention is None or self._quality is None:
+        if self._attention is None or self._quality is None or self._titles is None:
             self._current = glance.source
             self._attention, self._quality = AttentionAnalysis(self._device), QualityAnalysis()
+            self._titles = TitleAnalysis(self._device)
         self._attention.update(glance.seen)
         self._quality.update(glance.seen)
+        self._titles.update(glance.seen)
 
     def finish(self) -> Material:
         """What was found; called once, after the last glance."""
@@ -148,14 +152,16 @@ class MaterialAnalysis:
 
     def _close(self) -> None:
         """The video that was looked at is over."""
-        if self._current is None or self._attention is None or self._quality is None:
+        if self._current is None or self._attention is None or self._quality is None or self._titles is None:
             return
-        attention, quality = self._attention.finish(), self._quality.finish()
+        attention, quality, titles = self._attention.finish(), self._quality.finish(), self._titles.finish()
         with blamed(self._current):
-            self._takes += self._takes_of(self._current, attention, quality)
-        self._current = self._attention = self._quality = None
+            self._takes += self._takes_of(self._current, attention, quality, titles)
+        self._current = self._attention = self._quality = self._titles = None
 
-    def _takes_of(self, source: int, attention: Attention, quality: Quality) -> tuple[Take, ...]:
+    def _takes_of(
+        self, source: int, attention: Attention, quality: Quality, titles: tuple[Title, ...]
+    ) -> tuple[Take, ...]:
         member = self._members[source]
         assert member.info is not None
         if not len(quality.seconds):
@@ -163,7 +169,7 @@ class MaterialAnalysis:
         sound = loudness(member.path, float(quality.seconds[-1]) + 1, start=member.info.start)
         until = float("inf") if member.until is None else float(member.until)
         size = member.info.display_width, member.info.display_height
-        return takes_of_video(source, attention, quality, sound, member.aspect, until=until, size=size)
+        return takes_of_video(source, attention, quality, sound, member.aspect, until=until, size=size, titles=titles)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ _DIGITS = 5
 
 def still(fit: Fit, part: float, start: float) -> PathPoint:
     """A window that shows a part of one axis, in the middle, and all of the other."""
-    return _point(fit, start, (1 - part) / 2, part)
+    return window(fit, start, (1 - part) / 2, part)
 
 
 def path(attention: Attention, fit: Fit, tightness: float, shots: ShotPlan | None = None) -> tuple[PathPoint, ...]:
@@ -75,7 +75,7 @@ def shot_path(
     part = visible_part(profile, fit, tightness)
     way = camera_path(good_enough(profile, part), part, attention.seconds[here])
     times = [start] if way.still else way.seconds
-    return tuple(_point(fit, t, place, part) for t, place in zip(times, way.places, strict=True))
+    return tuple(window(fit, t, place, part) for t, place in zip(times, way.places, strict=True))
 
 
 def cover_time(attention: Attention) -> float:
@@ -136,7 +136,8 @@ def _area(subject: Subject) -> float:
     return (subject.right - subject.left) * (subject.bottom - subject.top)
 
 
-def _point(fit: Fit, second: float, place: float, part: float) -> PathPoint:
+def window(fit: Fit, second: float, place: float, part: float) -> PathPoint:
+    """A window that begins at `place` of the axis that is cropped, shows a `part` of it, and all of the other."""
     low, size = round(place, _DIGITS), round(part, _DIGITS)
     low = max(min(low, round(1 - size, _DIGITS)), 0.0)
     second = round(float(second), 6)

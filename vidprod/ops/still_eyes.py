@@ -23,6 +23,7 @@ from vidprod.ops.still_view import covered, view_of
 from vidprod.ops.subjects import Subject, SubjectTracking, group_of, subjects
 from vidprod.ops.text_boxes import TextDetector
 from vidprod.ops.things import ThingDetector
+from vidprod.ops.titles import lines_of_text
 
 LONG, PART = 2.2, 1.5
 """From how many times as long as it is high on a picture is looked at in parts, and how long these are."""
@@ -47,9 +48,6 @@ STANDS_OUT = 28
 
 SEEN, PRODUCT = 0.35, 0.7
 """Root of a subject's part of the picture from which on it is not too small; weight of a product on a studio background."""
-
-TEXT_LONG, TEXT_HIGH = 1.8, 0.2
-"""A line of text is so many times as long as high, and at most so high against the picture."""
 
 _BORDER = 0.02
 
@@ -108,7 +106,7 @@ class StillEyes:
             tile = picture[:, :, first : first + part] if wide else picture[:, first : first + part]
             small = self._scaled(tile)
             found += [_at(one, _within(one.box, first, part, long, wide)) for one in self._subjects(small)]
-            text += [_within(box, first, part, long, wide) for box in self._lines(small)]
+            text += [_within(box, first, part, long, wide) for box in lines_of_text(self._text, small)]
         return _once(found), text
 
     def _scaled(self, picture: Tensor) -> Tensor:
@@ -128,16 +126,6 @@ class StillEyes:
                 finds = [replace(one, left=1 - one.right, right=1 - one.left) for one in finds]
             settled += tracking.add(float(number), finds)
         return (settled + tracking.cut())[0].subjects
-
-    def _lines(self, picture: Tensor) -> list[Box]:
-        """Lines of text. What is not long is mostly none: eyes, lakes."""
-        height, width = picture.shape[2:]
-        made = []
-        for box in self._text.boxes(picture)[0]:
-            short, long = sorted((box.width, box.height))
-            if long >= TEXT_LONG * short and short <= TEXT_HIGH * min(width, height):
-                made.append((box.left / width, box.top / height, box.right / width, box.bottom / height))
-        return made
 
 
 def _at(one: Subject, box: Box) -> Subject:

@@ -16,6 +16,7 @@ from vidprod.ops.reframe_plan import PathPoint
 from vidprod.ops.reframing import HAIR, profile_of, shot_path
 from vidprod.ops.still_framing import StillView
 from vidprod.ops.still_motion import path as still_path
+from vidprod.ops.titles import Title, with_titles
 
 FILLED = 0.5
 """Part of what matters that a window keeps at least most of the time where it fills the frame."""
@@ -39,7 +40,7 @@ _RIM = 0.02  # of the picture: so little of a head may be cut
 class VideoView:
     """A stretch of a video that was looked at, `start` to `end` seconds: what is seen of it lies around what matters.
 
-    Where it has black bars, `attention` and `aspect` are those of the `area` between them.
+    Where it has black bars, `attention`, `aspect` and `titles` are those of the `area` between them.
     """
 
     attention: Attention
@@ -47,13 +48,18 @@ class VideoView:
     start: float
     end: float
     area: Box = WHOLE
+    titles: tuple[Title, ...] = ()
 
     def path(self, start: float, end: float, aspect: float, motion: int) -> tuple[PathPoint, ...]:
         """See `Take.path`; a video moves by itself, whatever the motion."""
-        return outward(self._path(start, end, aspect), self.area)
-
-    def _path(self, start: float, end: float, aspect: float) -> tuple[PathPoint, ...]:
         fit = Fit.of(self.aspect, aspect)
+        here = self._samples(start, end)
+        points = self._path(here, fit, start)
+        heads = [head for head in (self._head(at, fit) for at in here) if head is not None]
+        return outward(with_titles(points, self.titles, fit, start, end, heads), self.area)
+
+    def _samples(self, start: float, end: float) -> NDArray[np.intp]:
+        """Numbers of the samples of a stretch."""
         seconds = self.attention.seconds
         # of short stretches too it must be known what is seen just before and after
         here = np.flatnonzero((seconds >= start - 1e-6) & (seconds < end))
@@ -61,6 +67,9 @@ class VideoView:
         if len(here) < 3 and len(usable):
             apart = np.maximum(np.maximum(start - seconds[usable], seconds[usable] - end), 0)
             here = np.sort(usable[np.argsort(apart, kind="stable")[:3]])
+        return here
+
+    def _path(self, here: NDArray[np.intp], fit: Fit, start: float) -> tuple[PathPoint, ...]:
         full = shot_path(self.attention, here, fit, 1.0, start)
         faces = self._faces(here, fit)
         if faces <= fit.least and self._beheaded(here, fit, full) > CUT:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
@@ -28,6 +28,7 @@ from vidprod.ops.summary import BAD, LAST_RESORT, Scored, faults, ranges
 from vidprod.ops.take_scores import absolute, contributions, fineness, praise
 from vidprod.ops.take_views import PhotographView, VideoView
 from vidprod.ops.talk import talk_between
+from vidprod.ops.titles import Title, titles_within
 
 __all__ = ["StillEyes", "Take", "takes_of_still", "takes_of_video"]
 
@@ -137,6 +138,7 @@ def takes_of_video(
     *,
     until: float = math.inf,
     size: tuple[int, int] | None = None,
+    titles: Sequence[Title] = (),
 ) -> tuple[Take, ...]:
     """The usable stretches of a video, in order: without what is black, blurred, shaken, frozen or in a transition.
 
@@ -149,6 +151,7 @@ def takes_of_video(
         aspect: width / height of its upright picture as seen.
         until: seconds after which it is not used.
         size: pixels, width and height, where they are known: coarse pictures are worth less.
+        titles: writing that is burned in.
     """
     if not len(quality.seconds):
         return ()
@@ -159,7 +162,7 @@ def takes_of_video(
     grid = first + np.arange(count) / float(RATE)
     area = active_area(*quality.lit) if len(quality.lit[0]) else WHOLE
     inner = aspect * (area[2] - area[0]) / (area[3] - area[1])
-    view = VideoView(cropped(attention, area), inner, first, last, area)
+    view = VideoView(cropped(attention, area), inner, first, last, area, titles_within(titles, area))
     parts = absolute(attention, quality, sound)
     if size is not None:
         parts = {name: part * fineness(*size) for name, part in parts.items()}
