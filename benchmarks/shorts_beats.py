@@ -23,30 +23,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.shorts_peers import ask, environment, target
-from benchmarks.songs import RATE, f_measure, song
+from benchmarks.songs import KNOWN, RATE, f_measure, song
 from benchmarks.tables import table as markdown
 from vidprod.ops.beats import Beats, beats
 
 LIBROSA = "librosa==0.11.0"
 BEAT_THIS = ("beat-this==1.1.0", "einops==0.8.2", "rotary-embedding-torch==0.9.1", "soxr==1.1.0", "torchaudio==2.11.0")
 WEIGHTS = "VIDPROD_BEAT_THIS"
-
-KNOWN = (
-    (76, "rock", 0.0, 0.33, 0.1),
-    (92, "rock", 0.0, 0.3, 0.1),
-    (100, "house", 0.04, 0.0, 0.15),
-    (110, "ballad", 0.0, 0.0, 0.05),
-    (120, "rock", 0.02, 0.0, 0.2),
-    (128, "house", 0.0, 0.0, 0.2),
-    (140, "breaks", 0.03, 0.0, 0.1),
-    (155, "rock", 0.02, 0.0, 0.15),
-    (165, "breaks", 0.0, 0.0, 0.1),
-    (174, "rock", 0.02, 0.0, 0.1),
-    (174, "breaks", 0.01, 0.0, 0.1),
-    (84, "breaks", 0.04, 0.0, 0.1),
-    (70, "ballad", 0.02, 0.0, 0.05),
-)
-"""Beats per minute, pattern, drift, swing and noise; seen while the tracker was written. Their seeds count from 0."""
 
 Case = tuple[tuple[float, str, float, float, float], int]
 """The same, and a seed."""

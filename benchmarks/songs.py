@@ -10,6 +10,23 @@ from torch import Tensor
 RATE = 22050
 """Samples a second."""
 
+KNOWN = (
+    (76, "rock", 0.0, 0.33, 0.1),
+    (92, "rock", 0.0, 0.3, 0.1),
+    (100, "house", 0.04, 0.0, 0.15),
+    (110, "ballad", 0.0, 0.0, 0.05),
+    (120, "rock", 0.02, 0.0, 0.2),
+    (128, "house", 0.0, 0.0, 0.2),
+    (140, "breaks", 0.03, 0.0, 0.1),
+    (155, "rock", 0.02, 0.0, 0.15),
+    (165, "breaks", 0.0, 0.0, 0.1),
+    (174, "rock", 0.02, 0.0, 0.1),
+    (174, "breaks", 0.01, 0.0, 0.1),
+    (84, "breaks", 0.04, 0.0, 0.1),
+    (70, "ballad", 0.02, 0.0, 0.05),
+)
+"""Beats per minute, pattern, drift, swing and noise; seen while the tracker was written. Their seeds count from 0."""
+
 
 def song(
     bpm: float,

@@ -5,24 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.songs import RATE, f_measure, song
+from benchmarks.songs import KNOWN, RATE, f_measure, song
 from vidprod.ops.beats import Beats, beats, beats_of_parts
 
-SONGS = [
-    (76, "rock", 0.0, 0.33, 0.1),
-    (92, "rock", 0.0, 0.3, 0.1),
-    (100, "house", 0.04, 0.0, 0.15),
-    (110, "ballad", 0.0, 0.0, 0.05),
-    (120, "rock", 0.02, 0.0, 0.2),
-    (128, "house", 0.0, 0.0, 0.2),
-    (140, "breaks", 0.03, 0.0, 0.1),
-    (155, "rock", 0.02, 0.0, 0.15),
-    (165, "breaks", 0.0, 0.0, 0.1),
-    (174, "rock", 0.02, 0.0, 0.1),
-    (174, "breaks", 0.01, 0.0, 0.1),
-]
-# These are found at double their tempo, which does no harm when cutting.
-HARD = [(84, "breaks", 0.04, 0.0, 0.1), (70, "ballad", 0.02, 0.0, 0.05)]
+EASY = 11
+"""Of those songs; the others are found at double their tempo, which does no harm when cutting."""
 
 
 def found(case: tuple[int, str, float, float, float], seed: int) -> tuple[Beats, float]:
@@ -33,8 +20,8 @@ def found(case: tuple[int, str, float, float, float], seed: int) -> tuple[Beats,
 
 
 def test_songs_of_all_tempi() -> None:
-    scores = [found(case, seed)[1] for seed, case in enumerate(SONGS + HARD)]
-    assert min(scores[: len(SONGS)]) > 0.9
+    scores = [found(case, seed)[1] for seed, case in enumerate(KNOWN)]
+    assert min(scores[:EASY]) > 0.9
     assert min(scores) > 0.6
     assert sum(scores) / len(scores) > 0.93
 
